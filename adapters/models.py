@@ -1,0 +1,235 @@
+"""Voices and what they are made from: writing, imports, training jobs and their versions.
+Knows which of these can stand beside each other (constraints). Knows nothing of how they come about."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+
+from accounts.models import User
+
+
+class VoiceQuerySet(models.QuerySet["Voice"]):
+    def visible_to(self, user: User) -> VoiceQuerySet:
+        return self.filter(owner=user)
+
+
+class Voice(models.Model):
+    """One author's way of writing; a blog or a pen name each may have its own."""
+
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="voices")
+    name = models.CharField(max_length=80)
+    slug = models.SlugField(max_length=60)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects: ClassVar[models.Manager[Voice]] = VoiceQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["name"]
+        constraints = [models.UniqueConstraint(fields=["owner", "slug"], name="voice_slug_unique_per_owner")]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def api_name(self) -> str:
+        """What API consumers call it."""
+        return f"{self.owner.handle}/{self.slug}"
+
+
+class ImportJob(models.Model):
+    class State(models.TextChoices):
+        QUEUED = "queued"
+        RUNNING = "running"
+        FINISHED = "finished"
+
+    voice = models.ForeignKey(Voice, on_delete=models.CASCADE, related_name="imports")
+    state = models.CharField(max_length=10, choices=State, default=State.QUEUED)
+    created_at = models.DateTimeField(auto_now_add=True)
+    heartbeat_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-created_at"]
+
+    def __str__(self) -> str:
+        return f"Import {self.pk} into {self.voice}"
+
+
+class SampleQuerySet(models.QuerySet["Sample"]):
+    def visible_to(self, user: User) -> SampleQuerySet:
+        return self.filter(voice__owner=user)
+
+    def included(self) -> SampleQuerySet:
+        return self.filter(included=True)
+
+
+class Sample(models.Model):
+    """One post, as the model will read it, beside what was brought in."""
+
+    class Source(models.TextChoices):
+        PASTE = "paste", "Pasted"
+        UPLOAD = "upload", "Uploaded"
+
+    voice = models.ForeignKey(Voice, on_delete=models.CASCADE, related_name="samples")
+    source = models.CharField(max_length=20, choices=Source)
+    external_id = models.CharField(max_length=300, blank=True, help_text="What the source calls it: a file name.")
+    title = models.CharField(max_length=300, blank=True)
+    date = models.DateField(null=True, blank=True)
+    original = models.TextField(help_text="What was brought in, unchanged.")
+    text = models.TextField(help_text="What the model reads.")
+    content_hash = models.CharField(max_length=64)
+    words = models.PositiveIntegerField()
+    tokens = models.PositiveIntegerField()
+    included = models.BooleanField(default=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects: ClassVar[models.Manager[Sample]] = SampleQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-date", "-created_at", "-pk"]
+        constraints = [models.UniqueConstraint(fields=["voice", "content_hash"], name="sample_text_unique_per_voice")]
+
+    def __str__(self) -> str:
+        return self.title or self.text[:60]
+
+
+class ImportItem(models.Model):
+    """One uploaded file and what became of it."""
+
+    class State(models.TextChoices):
+        WAITING = "waiting"
+        IMPORTED = "imported"
+        SKIPPED = "skipped"
+
+    job = models.ForeignKey(ImportJob, on_delete=models.CASCADE, related_name="items")
+    name = models.CharField(max_length=300)
+    file = models.FileField(upload_to="imports/%Y/%m/")
+    state = models.CharField(max_length=10, choices=State, default=State.WAITING)
+    reason = models.CharField(max_length=300, blank=True)
+    sample = models.ForeignKey(Sample, on_delete=models.SET_NULL, null=True, blank=True)
+
+    class Meta:
+        ordering = ["pk"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class TrainingJobQuerySet(models.QuerySet["TrainingJob"]):
+    def visible_to(self, user: User) -> TrainingJobQuerySet:
+        return self.filter(voice__owner=user)
+
+    def active(self) -> TrainingJobQuerySet:
+        return self.filter(state__in=[TrainingJob.State.QUEUED, TrainingJob.State.RUNNING])
+
+
+class TrainingJob(models.Model):
+    """Where a job stands (`state`) and how it ended (`outcome`) are two things."""
+
+    class State(models.TextChoices):
+        QUEUED = "queued"
+        RUNNING = "running"
+        FINISHED = "finished"
+
+    class Outcome(models.TextChoices):
+        PUBLISHED = "published"
+        NOT_BETTER = "not_better", "Not better than the base model"
+        CANCELLED = "cancelled"
+        FAILED = "failed"
+
+    voice = models.ForeignKey(Voice, on_delete=models.CASCADE, related_name="jobs")
+    requested_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True)
+    state = models.CharField(max_length=10, choices=State, default=State.QUEUED)
+    outcome = models.CharField(max_length=12, choices=Outcome, blank=True)
+    message = models.CharField(max_length=500, blank=True, help_text="How it ended, in words for the author.")
+    error = models.CharField(max_length=60, blank=True, help_text="Error id, when it failed.")
+    recipe = models.JSONField()
+    attempt = models.PositiveSmallIntegerField(default=0)
+    cancel_requested = models.BooleanField(default=False)
+    heartbeat_at = models.DateTimeField(null=True, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    started_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    objects: ClassVar[models.Manager[TrainingJob]] = TrainingJobQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-created_at"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["voice"], condition=Q(state__in=["queued", "running"]), name="one_active_job_per_voice"
+            ),
+            models.CheckConstraint(
+                condition=Q(state="finished", outcome__gt="") | (~Q(state="finished") & Q(outcome="")),
+                name="job_has_outcome_when_finished",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"Training {self.pk} of {self.voice}"
+
+
+class TrainingEvent(models.Model):
+    """What a job said, in order. Pages and API replay them from any `seq`."""
+
+    job = models.ForeignKey(TrainingJob, on_delete=models.CASCADE, related_name="events")
+    seq = models.PositiveIntegerField()
+    kind = models.CharField(max_length=20)
+    data = models.JSONField(default=dict)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["job", "seq"]
+        constraints = [models.UniqueConstraint(fields=["job", "seq"], name="event_seq_unique_per_job")]
+
+    def __str__(self) -> str:
+        return f"{self.job_id}:{self.seq} {self.kind}"
+
+
+class VersionQuerySet(models.QuerySet["Version"]):
+    def visible_to(self, user: User) -> VersionQuerySet:
+        return self.filter(voice__owner=user)
+
+    def live(self) -> VersionQuerySet:
+        return self.filter(status=Version.Status.LIVE)
+
+    def usable(self) -> VersionQuerySet:
+        """Versions that may write: the live one and those that were live before it."""
+        return self.filter(status__in=[Version.Status.LIVE, Version.Status.RETIRED])
+
+
+class Version(models.Model):
+    """One trained adapter of a voice. Its files lie in the adapter store under `digest`."""
+
+    class Status(models.TextChoices):
+        LIVE = "live"
+        RETIRED = "retired"
+        REJECTED = "rejected"
+
+    voice = models.ForeignKey(Voice, on_delete=models.CASCADE, related_name="versions")
+    number = models.PositiveIntegerField()
+    job = models.OneToOneField(TrainingJob, on_delete=models.SET_NULL, null=True, related_name="version")
+    digest = models.CharField(max_length=64)
+    base_model = models.CharField(max_length=200)
+    base_digest = models.CharField(max_length=64)
+    recipe = models.JSONField()
+    manifest = models.JSONField()
+    metrics = models.JSONField()
+    status = models.CharField(max_length=10, choices=Status)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects: ClassVar[models.Manager[Version]] = VersionQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["voice", "-number"]
+        constraints = [
+            models.UniqueConstraint(fields=["voice", "number"], name="version_number_unique_per_voice"),
+            models.UniqueConstraint(fields=["voice"], condition=Q(status="live"), name="one_live_version_per_voice"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.voice}@{self.number}"

@@ -1,0 +1,12 @@
+"""ASGI entry point: `uvicorn config.asgi:application --app-dir platform`, from the repository root."""
+
+import os
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+
+from django.core.asgi import get_asgi_application
+
+application = get_asgi_application()

@@ -1,0 +1,34 @@
+"""Pytest plugin, loaded before Django's settings: real Postgres and Redis for the run.
+Knows how to start embedded ones. Knows nothing of what is tested on them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import tempfile
+from contextlib import ExitStack
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(ROOT), str(ROOT / "platform")]
+
+from config import embedded  # noqa: E402  (the source root must be on the path first)
+
+_stack = ExitStack()
+
+
+def _start() -> None:
+    # Everything that a run writes lies in a folder of its own, except the base model: fetching it takes a minute.
+    models = os.environ.setdefault("IDIOLECT_MODELS", str(ROOT / "var" / "models"))
+    var = Path(tempfile.mkdtemp(prefix="idiolect-test-"))
+    _stack.callback(shutil.rmtree, var, ignore_errors=True)
+    os.environ.update(_stack.enter_context(embedded.services(var)))
+    os.environ.update(IDIOLECT_VAR=str(var), IDIOLECT_MODELS=models, EMAIL_URL="memorymail://")
+
+
+def pytest_unconfigure() -> None:
+    _stack.close()
+
+
+_start()
