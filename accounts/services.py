@@ -1,4 +1,4 @@
-"""What is done with accounts: API keys are made, recognised and revoked.
+"""What is done with accounts: profiles change, API keys are made, recognised and revoked.
 Knows how a key is hashed. Knows nothing of requests or pages."""
 
 from __future__ import annotations
@@ -14,6 +14,11 @@ from accounts.models import ApiKey, User
 KEY_START = "idk-"
 # Writing the time of last use at every request would be a row update per completion.
 LAST_USED_PRECISION = timedelta(minutes=1)
+
+
+def update_profile(*, user: User, name: str, handle: str) -> None:
+    """API consumers ask for the user's voices by the handle: with a new one, the old names answer 404."""
+    User.objects.filter(pk=user.pk).update(name=name, handle=handle)
 
 
 def create_api_key(*, owner: User, name: str, expires_at: datetime | None = None) -> tuple[ApiKey, str]:

@@ -41,6 +41,14 @@ def shared() -> Path:
     return SHARED
 
 
+@pytest.fixture(autouse=True)
+def quick_pages(settings: Any) -> None:
+    """Pages name static files as they are, since a test needs no manifest of them; passwords are hashed in no time."""
+    backend = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
+    settings.STORAGES = {**settings.STORAGES, "staticfiles": backend}
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
 @pytest.fixture
 def make_author(db: None) -> Callable[..., User]:
     from accounts.models import User

@@ -1,0 +1,113 @@
+// A training as it goes: its events over SSE, its figures and curves on the page.
+// Knows which events change a figure and which change the page. Knows no wording: the server sends figures in words.
+import htmx from "htmx.org";
+import { type Curves, draw } from "./curve";
+import { each } from "./dom";
+
+interface Told {
+  seq: number;
+  kind: string;
+  step: number;
+  steps: number;
+  loss: number;
+  bits_per_byte: number;
+  words: Record<string, string>;
+}
+
+interface Standing {
+  state: string;
+  before: number;
+}
+
+interface Chart {
+  curves: Curves;
+  show: () => void;
+}
+
+const charts = new WeakMap<HTMLElement, Chart>();
+
+const drawn = each("[data-curves]", (figure) => {
+  const place = figure.querySelector<HTMLElement>("[data-drawing]");
+  if (!place) return;
+  const curves: Curves = JSON.parse(figure.dataset.curves!);
+  let width = 0;
+  let waiting = false;
+  const show = () => {
+    if (waiting) return;
+    waiting = true;
+    requestAnimationFrame(() => {
+      waiting = false;
+      now();
+    });
+  };
+  const now = () => place.clientWidth && place.replaceChildren(draw(curves, place.clientWidth));
+  now(); // a page that is swapped in must not jump
+  new ResizeObserver(() => {
+    if (place.clientWidth !== width) show();
+    width = place.clientWidth;
+  }).observe(place);
+  charts.set(figure, { curves, show });
+});
+
+const followed = each("[data-training]", (job) => {
+  const figure = job.querySelector<HTMLElement>("[data-curves]");
+  const chart = figure && charts.get(figure);
+  const source = new EventSource(job.dataset.training!);
+  const close = () => source.close();
+
+  source.addEventListener("message", (event) => {
+    const told: Told = JSON.parse(event.data);
+    if (chart && told.kind === "step" && job.querySelector("[data-progress]")) {
+      step(job, told);
+      chart.curves.losses.push([told.step, told.loss]);
+      chart.show();
+    } else if (chart && told.kind === "evaluation") {
+      row(job, told);
+      chart.curves.heldOut.push([told.step, told.bits_per_byte]);
+      chart.show();
+    } else if (told.kind !== "sample") {
+      // Whatever else happens changes more than a figure: the server makes the page anew.
+      refresh(job, close);
+    }
+  });
+  source.addEventListener("state", (event) => {
+    const { state, before }: Standing = JSON.parse(event.data);
+    if (state !== job.dataset.state || String(before) !== job.dataset.before) refresh(job, close);
+  });
+  source.addEventListener("error", () => {
+    // While it connects again it is not closed, and it goes on from the last event.
+    if (source.readyState === EventSource.CLOSED) job.querySelector("[data-lost]")?.removeAttribute("hidden");
+  });
+  job.addEventListener("htmx:beforeCleanupElement", close);
+});
+
+function step(job: HTMLElement, told: Told): void {
+  const progress = job.querySelector<HTMLProgressElement>("[data-progress]")!;
+  progress.max = told.steps;
+  progress.value = told.step;
+  // The table's rows have words too: only the figures above it are a step's.
+  for (const place of job.querySelectorAll<HTMLElement>("output[data-word], dd[data-word]")) {
+    place.textContent = told.words[place.dataset.word!] ?? place.textContent;
+  }
+}
+
+function row(job: HTMLElement, told: Told): void {
+  const made = job.querySelector<HTMLTemplateElement>("template[data-row]")?.content.cloneNode(true);
+  if (!(made instanceof DocumentFragment)) return;
+  for (const cell of made.querySelectorAll<HTMLElement>("[data-word]")) cell.textContent = told.words[cell.dataset.word!] ?? "";
+  job.querySelector("[data-rows]")?.append(made);
+}
+
+function refresh(job: HTMLElement, close: () => void): void {
+  close();
+  const open = job.querySelector("details")?.open;
+  htmx.ajax("get", job.dataset.page!, { target: job, select: "#job", swap: "outerHTML" }).then(() => {
+    const details = document.querySelector<HTMLDetailsElement>("#job details");
+    if (open && details) details.open = true;
+  });
+}
+
+export function connect(root: HTMLElement): void {
+  drawn(root); // before the events, which add to the drawing
+  followed(root);
+}
