@@ -168,7 +168,7 @@ def _cached_digest(folder: Path, models: Path) -> str:
                 digest.update(hashlib.file_digest(stream, "sha256").digest())
         known[key] = digest.hexdigest()
         models.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile("w", dir=models, delete=False) as stream:
-            json.dump(known, stream)
-        os.replace(stream.name, cache)
+        with tempfile.NamedTemporaryFile("w", dir=models, delete=False) as scratch:
+            json.dump(known, scratch)
+        os.replace(scratch.name, cache)
     return known[key]

@@ -1,0 +1,148 @@
+"""Adapter files: PEFT's layout, checked against the base model before any weight is read.
+Knows safetensors and PEFT's configuration. Knows nothing of which adapters are resident."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+
+from adapters.store import CONFIG, WEIGHTS, read_manifest
+
+_KEY = re.compile(r"base_model\.model\.(?P<module>.+)\.lora_(?P<side>[AB])\.weight")
+_DTYPES = ("F32", "BF16", "F16")
+
+# What PEFT can do and this engine, like every engine that shares one frozen base, cannot: field -> harmless values.
+_PLAIN: dict[str, tuple[Any, ...]] = {
+    "peft_type": ("LORA",),
+    "bias": ("none", None),
+    "lora_bias": (False, None),
+    "use_dora": (False, None),
+    "fan_in_fan_out": (False, None),
+    "modules_to_save": (None, []),
+    "rank_pattern": ({}, None),
+    "alpha_pattern": ({}, None),
+    "trainable_token_indices": (None, [], {}),
+    "target_parameters": (None, []),
+    "layer_replication": (None, []),
+}
+
+
+class AdapterRejected(ValueError):
+    """The adapter cannot be served on this base model; the message names the adapter and the reason."""
+
+    def __init__(self, digest: str, reason: str) -> None:
+        super().__init__(f"adapter {digest} is refused: {reason}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Adapter:
+    """Weights of one adapter, ready to multiply: the scale alpha / rank is folded into B."""
+
+    digest: str
+    rank: int
+    layers: dict[str, tuple[torch.Tensor, torch.Tensor]]
+    """Module name -> A (rank, in) and B (out, rank)."""
+
+    @property
+    def bytes(self) -> int:
+        return sum(a.nbytes + b.nbytes for a, b in self.layers.values())
+
+    def to(self, device: torch.device) -> Adapter:
+        layers = {name: (a.to(device), b.to(device)) for name, (a, b) in self.layers.items()}
+        return Adapter(digest=self.digest, rank=self.rank, layers=layers)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """What adapters must fit."""
+
+    base_digest: str
+    """The base model's own digest."""
+    modules: Mapping[str, tuple[int, int]]
+    """Module name -> (in, out) of every linear layer that may carry LoRA."""
+    max_rank: int
+    """Largest rank accepted."""
+    dtype: torch.dtype
+    """Of the weights in memory."""
+
+
+def read(digest: str, folder: Path, target: Target) -> Adapter:
+    """Read the adapter in `folder` (already verified against its digest by the store) into host memory.
+
+    Everything that can be told from configuration, manifest and the weights' header is checked first.
+    Raises AdapterRejected with the reason.
+    """
+    try:
+        config = json.loads((folder / CONFIG).read_text())
+        base = (read_manifest(folder).get("base_model") or {}).get("digest")
+        rank, scale = _check_config(config, target.max_rank)
+        if base != target.base_digest:
+            raise ValueError(f"it was trained on the base model {base}, and this one is {target.base_digest}")
+        with safe_open(folder / WEIGHTS, framework="pt") as file:
+            _check_header(file, config, rank, target)
+            layers = _read_layers(file, scale, target.dtype)
+    except (SafetensorError, OSError, ValueError, AttributeError, TypeError) as error:
+        # Attribute and type errors come from JSON of another shape than PEFT writes.
+        raise AdapterRejected(digest, str(error)) from error
+    return Adapter(digest=digest, rank=rank, layers=layers)
+
+
+def _check_config(config: dict[str, Any], max_rank: int) -> tuple[int, float]:
+    """Rank and scale."""
+    for name, harmless in _PLAIN.items():
+        if name in config and config[name] not in harmless:
+            raise ValueError(f"{name} is {config[name]!r}; only plain LoRA without trained base weights can be shared")
+    rank, alpha = config.get("r"), config.get("lora_alpha")
+    if not isinstance(rank, int) or not 1 <= rank <= max_rank:
+        raise ValueError(f"r must be between 1 and {max_rank}, not {rank!r}")
+    if not isinstance(alpha, int | float) or not math.isfinite(alpha):
+        raise ValueError(f"lora_alpha must be a number, not {alpha!r}")
+    return rank, alpha / math.sqrt(rank) if config.get("use_rslora") else alpha / rank
+
+
+def _check_header(file: Any, config: dict[str, Any], rank: int, target: Target) -> None:
+    """Shapes and names against the model, from the header alone: no weight has been read yet."""
+    sides: dict[str, set[str]] = {}
+    for key in file.keys():  # noqa: SIM118  (not a mapping)
+        match = _KEY.fullmatch(key)
+        if match is None or match["module"] not in target.modules:
+            raise ValueError(f"tensor {key} belongs to no linear layer of the base model")
+        inputs, outputs = target.modules[match["module"]]
+        expected = [rank, inputs] if match["side"] == "A" else [outputs, rank]
+        part = file.get_slice(key)
+        if part.get_shape() != expected:
+            raise ValueError(f"tensor {key} has the shape {part.get_shape()}, and the base model needs {expected}")
+        if part.get_dtype() not in _DTYPES:
+            raise ValueError(f"tensor {key} is {part.get_dtype()}; it must be one of {', '.join(_DTYPES)}")
+        sides.setdefault(match["module"], set()).add(match["side"])
+    if not sides:
+        raise ValueError("it holds no LoRA weights")
+    if half := next((module for module, found in sides.items() if len(found) < 2), None):
+        raise ValueError(f"{half} has only one of lora_A and lora_B")
+    named = config.get("target_modules")
+    if isinstance(named, list) and not config.get("layers_to_transform") and not config.get("exclude_modules"):
+        promised = {m for m in target.modules if any(m == name or m.endswith(f".{name}") for name in named)}
+        if missing := sorted(promised - sides.keys()):
+            raise ValueError(f"its weights lack {len(missing)} modules of target_modules, the first is {missing[0]}")
+
+
+def _read_layers(file: Any, scale: float, dtype: torch.dtype) -> dict[str, tuple[torch.Tensor, torch.Tensor]]:
+    pairs: dict[str, dict[str, torch.Tensor]] = {}
+    for key in file.keys():  # noqa: SIM118
+        match = _KEY.fullmatch(key)
+        assert match is not None
+        weight = file.get_tensor(key)
+        if not bool(weight.isfinite().all()):
+            raise ValueError(f"tensor {key} holds values that are not finite")
+        if match["side"] == "B":
+            weight = weight.float() * scale  # in fp32: a scale that is no power of two would cost bf16 a bit
+        pairs.setdefault(match["module"], {})[match["side"]] = weight.to(dtype)
+    return {module: (pair["A"], pair["B"]) for module, pair in pairs.items()}

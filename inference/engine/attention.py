@@ -1,0 +1,63 @@
+"""Attention over a packed batch: every sequence against its own cache, in one call of the model.
+Knows transformers' attention interface. Knows nothing of adapters or scheduling."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch.nn.functional import scaled_dot_product_attention
+from transformers import AttentionInterface
+
+from inference.engine.batch import PackedBatch
+
+NAME = "idiolect_packed"
+"""What `config._attn_implementation` says while an engine owns the model."""
+
+
+def packed_attention(
+    module: torch.nn.Module,
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    attention_mask: torch.Tensor | None,
+    *,
+    batch: PackedBatch,
+    scaling: float | None = None,
+    sliding_window: int | None = None,
+    softcap: float | None = None,
+    s_aux: torch.Tensor | None = None,
+    **_: Any,
+) -> tuple[torch.Tensor, None]:
+    """Called by the model's attention layers in place of their own; `batch` travels through the model's kwargs.
+
+    query is (1, heads, tokens, head_dim), key and value are (1, kv_heads, tokens, head_dim), tokens being those of all
+    sequences of the step. Returns (1, tokens, heads, head_dim). Sequences never see each other's tokens.
+    Raises ValueError for what scaled dot product attention cannot do.
+    """
+    if softcap is not None or s_aux is not None:
+        raise ValueError("attention with soft caps or sinks is not supported")
+    heads, tokens, head_dim = query.shape[1:]
+    kv_heads = key.shape[1]
+    groups = heads // kv_heads
+    layer: Any = module.layer_idx
+    out = query.new_empty(1, tokens, heads, head_dim)
+    for index, piece in enumerate(batch.pieces):
+        rows = piece.rows
+        keys, values = piece.cache.extend(layer, key[:, :, rows], value[:, :, rows])
+        # The heads that share a key head become rows of one query, so that keys and values are not repeated.
+        grouped = query[:, :, rows].reshape(1, kv_heads, -1, head_dim)  # (1, kv_heads, groups * count, head_dim)
+        count = rows.stop - rows.start
+        if count == 1:
+            # One query token sees all its keys, so decoding needs no mask.
+            if sliding_window is not None:
+                keys, values = keys[:, :, -sliding_window:], values[:, :, -sliding_window:]
+            mask = None
+        else:
+            mask = batch.mask(index, sliding_window, groups, query.device)
+        seen = scaled_dot_product_attention(grouped, keys, values, attn_mask=mask, scale=scaling)
+        out[:, rows] = seen.reshape(1, heads, count, head_dim).transpose(1, 2)
+    return out, None
+
+
+AttentionInterface.register(NAME, packed_attention)

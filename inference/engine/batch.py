@@ -1,0 +1,56 @@
+"""The packed batch of one step: which rows of the flat token tensor belong to which sequence and which adapter.
+Knows row ranges. Knows nothing of how attention or LoRA use them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import torch
+
+from inference.engine.adapters import Adapter
+from inference.engine.cache import KVCache
+
+
+@dataclass(frozen=True, kw_only=True)
+class Piece:
+    """The rows of one sequence: one token when it decodes, a chunk of its prompt when it prefills."""
+
+    cache: KVCache
+    rows: slice
+    past: int
+    """Tokens of the sequence already in the cache."""
+
+
+@dataclass(kw_only=True)
+class PackedBatch:
+    """Sequences of the same adapter lie side by side, so that each adapter is read once."""
+
+    pieces: list[Piece] = field(default_factory=list)
+    adapters: list[tuple[Adapter, slice]] = field(default_factory=list)
+    _masks: dict[tuple[int, int | None, int], torch.Tensor] = field(default_factory=dict)
+
+    @property
+    def tokens(self) -> int:
+        return self.pieces[-1].rows.stop if self.pieces else 0
+
+    def add(self, cache: KVCache, adapter: Adapter | None, count: int) -> int:
+        """Append `count` tokens of a sequence and return the row of its last one."""
+        rows = slice(self.tokens, self.tokens + count)
+        self.pieces.append(Piece(cache=cache, rows=rows, past=cache.length))
+        if adapter is not None:
+            if self.adapters and self.adapters[-1][0] is adapter:
+                rows = slice(self.adapters.pop()[1].start, rows.stop)
+            self.adapters.append((adapter, rows))
+        return rows.stop - 1
+
+    def mask(self, index: int, window: int | None, groups: int, device: torch.device) -> torch.Tensor:
+        """Causal mask of piece `index`, the same in every layer: (groups * tokens, past + tokens), True is visible."""
+        key = (index, window, groups)
+        if key not in self._masks:
+            piece = self.pieces[index]
+            count = piece.rows.stop - piece.rows.start
+            mask = torch.ones(count, piece.past + count, dtype=torch.bool, device=device).tril(piece.past)
+            if window is not None:
+                mask = mask.triu(piece.past - window + 1)
+            self._masks[key] = mask.repeat(groups, 1)
+        return self._masks[key]

@@ -1,0 +1,229 @@
+"""The engine: takes requests, moves all running ones by one step at a time, hands out what was written.
+Knows how its parts work together. Knows nothing of HTTP or threads: one thread calls it (except where stated)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import PreTrainedModel
+
+from inference.engine.adapters import Adapter, AdapterRejected, Target, read
+from inference.engine.batch import PackedBatch
+from inference.engine.cache import KVCache
+from inference.engine.model import PackedModel, end_of_text, tokens_that_fit
+from inference.engine.pool import AdapterInfo, AdapterPool
+from inference.engine.sampling import sample
+from inference.engine.scheduler import Chunk, Scheduler
+from inference.engine.sequence import Sequence
+from inference.engine.types import EngineConfig, InvalidField, Output, Request
+
+
+@dataclass(frozen=True, kw_only=True)
+class Snapshot:
+    """What the engine does at one moment, safe to read from any thread."""
+
+    running: int
+    waiting: int
+    running_adapters: frozenset[str]
+    waiting_adapters: frozenset[str]
+    adapters: tuple[AdapterInfo, ...]
+    evictions: int
+
+
+class Engine:
+    """One base model for all requests; takes the model over until `close`.
+
+    `tokenizer` is the engine's own (tokenizers are not safe to share between threads); None writes tokens without text.
+    Raises ValueError when the model cannot be served.
+    """
+
+    def __init__(
+        self,
+        model: PreTrainedModel,
+        tokenizer: Any | None,
+        config: EngineConfig,
+        *,
+        on_load: Callable[[float], None] = lambda seconds: None,
+    ) -> None:
+        self._model = PackedModel(model)
+        self._tokenizer = tokenizer
+        self._end_ids = end_of_text(model, tokenizer)
+        cuda = self._model.device.type == "cuda"
+        kv_tokens = config.kv_tokens or (tokens_that_fit(self._model.cache_shape) if cuda else 32_768)
+        self.vocabulary = self._model.vocabulary
+        self.context = min(self._model.max_positions, kv_tokens)
+        self._scheduler = Scheduler(
+            max_running=config.max_running,
+            max_waiting=config.max_waiting,
+            kv_tokens=kv_tokens,
+            prefill_tokens=config.prefill_tokens or (2048 if cuda else 128),
+        )
+        target = Target(
+            base_digest=config.base_digest,
+            modules=self._model.linear_shapes,
+            max_rank=config.max_rank,
+            dtype=self._model.dtype,
+        )
+        self._pool = AdapterPool(target, self._model.device, config.max_adapters, on_load)
+        self._sequences: dict[str, Sequence] = {}
+
+    # Adapters
+
+    def read_adapter(self, digest: str, folder: Path) -> Adapter:
+        """Read and check an adapter without touching the engine: the part of loading that any thread may do.
+
+        `folder` has been verified against the digest. Raises AdapterRejected.
+        """
+        return read(digest, folder, self._pool.target)
+
+    def install(self, adapter: Adapter, folder: Path) -> None:
+        """Make an adapter that was read usable; `folder` is where it is read from again after an eviction."""
+        self._pool.add(adapter, folder)
+
+    def add_adapter(self, digest: str, folder: Path) -> None:
+        """Read and install. Raises AdapterRejected."""
+        self.install(self.read_adapter(digest, folder), folder)
+
+    def remove_adapter(self, digest: str) -> None:
+        """Unload, after the last request that uses it. Raises UnknownAdapter."""
+        self._pool.remove(digest)
+
+    def has_adapter(self, digest: str) -> bool:
+        """Whether requests may name it; any thread may ask."""
+        return digest in self._pool
+
+    def adapters(self) -> list[AdapterInfo]:
+        """The resident ones, least recently used first."""
+        return self._pool.resident()
+
+    # Requests
+
+    def submit(self, request: Request) -> None:
+        """Queue a request; it joins the others at the next step that has a place.
+
+        Raises InvalidField for what can never run, UnknownAdapter, and QueueFull.
+        """
+        if request.id in self._sequences:
+            raise InvalidField("id", f"{request.id!r} is already in the engine")
+        if not request.prompt:
+            raise InvalidField("prompt", "must not be empty")
+        if len(request.prompt) >= self.context:
+            raise InvalidField("prompt", f"has {len(request.prompt)} tokens; the limit is {self.context - 1}")
+        if (worst := max(request.prompt)) >= self.vocabulary or min(request.prompt) < 0:
+            raise InvalidField("prompt", f"holds a token outside of the vocabulary of {self.vocabulary}: {worst}")
+        if any(not 0 <= token < self.vocabulary for token in request.sampling.stop_token_ids):
+            raise InvalidField("stop_token_ids", f"must lie within the vocabulary of {self.vocabulary}")
+        if request.sampling.stop and self._tokenizer is None:
+            raise InvalidField("stop", "needs a tokenizer")
+        sequence = Sequence(request, context=self.context, end_ids=self._end_ids, tokenizer=self._tokenizer)
+        if request.adapter is not None:
+            self._pool.claim(request.adapter)
+        try:
+            self._scheduler.add(sequence)
+        except BaseException:
+            if request.adapter is not None:
+                self._pool.unclaim(request.adapter)
+            raise
+        self._sequences[request.id] = sequence
+
+    def cancel(self, request_id: str) -> bool:
+        """Drop a request and all that it holds, now; False when it is not (or no longer) in the engine."""
+        sequence = self._sequences.get(request_id)
+        if sequence is None:
+            return False
+        self._end(sequence)
+        return True
+
+    def has_work(self) -> bool:
+        return bool(self._sequences)
+
+    @torch.inference_mode()
+    def step(self) -> list[Output]:
+        """Admit what fits, read or write one piece of every running sequence, and return what is new."""
+        outputs = self._admit()
+        # Side by side by adapter; sorting is stable, so first come first served holds within each.
+        chunks = sorted(self._scheduler.chunks(), key=lambda chunk: chunk.sequence.request.adapter or "")
+        if not chunks:
+            return outputs
+        complete = [chunk.sequence for chunk in chunks if chunk.completes]
+        logits = self._forward(chunks)  # (complete, vocabulary)
+        if complete:
+            for sequence, token in zip(complete, sample(logits, complete), strict=True):
+                output = sequence.append(token)
+                outputs.append(output)
+                if output.finish_reason is not None:
+                    self._end(sequence)
+        return outputs
+
+    def snapshot(self) -> Snapshot:
+        running, waiting = self._scheduler.running, self._scheduler.waiting
+        return Snapshot(
+            running=len(running),
+            waiting=len(waiting),
+            running_adapters=frozenset(s.request.adapter for s in running if s.request.adapter),
+            waiting_adapters=frozenset(s.request.adapter for s in waiting if s.request.adapter),
+            adapters=tuple(self._pool.resident()),
+            evictions=self._pool.evictions,
+        )
+
+    def close(self) -> None:
+        """Drop all requests and give the model back as it was."""
+        for request_id in list(self._sequences):
+            self.cancel(request_id)
+        self._model.close()
+
+    # Inside
+
+    def _admit(self) -> list[Output]:
+        failed: list[Output] = []
+        while (sequence := self._scheduler.candidate()) is not None:
+            digest = sequence.request.adapter
+            try:
+                if digest is not None:
+                    sequence.adapter = self._pool.acquire(digest)
+                    if sequence.adapter is None:
+                        break
+                sequence.cache = KVCache(self._model.cache_shape, sequence.limit)
+            except (AdapterRejected, torch.OutOfMemoryError) as error:
+                # This request's own trouble: the others go on.
+                self._end(sequence)
+                failed.append(Output(request_id=sequence.request.id, finish_reason="error", error=str(error)))
+            else:
+                self._scheduler.start(sequence)
+        return failed
+
+    def _end(self, sequence: Sequence) -> None:
+        self._scheduler.remove(sequence)
+        del self._sequences[sequence.request.id]
+        sequence.cache = None
+        digest = sequence.request.adapter
+        if digest is not None:
+            if sequence.adapter is not None:
+                sequence.adapter = None
+                self._pool.release(digest)
+            self._pool.unclaim(digest)
+
+    def _forward(self, chunks: list[Chunk]) -> torch.Tensor:
+        """Logits behind the last token of every chunk that completes its sequence, (complete, vocabulary)."""
+        batch = PackedBatch()
+        tokens: list[int] = []
+        positions: list[int] = []
+        rows: list[int] = []
+        for chunk in chunks:
+            sequence = chunk.sequence
+            assert sequence.cache is not None
+            past = sequence.cache.length
+            tokens += sequence.tokens[past : past + chunk.count]
+            positions += range(past, past + chunk.count)
+            last = batch.add(sequence.cache, sequence.adapter, chunk.count)
+            if chunk.completes:
+                rows.append(last)
+        logits = self._model.run(batch, tokens, positions, rows)
+        for chunk in chunks:
+            assert chunk.sequence.cache is not None
+            chunk.sequence.cache.advance(chunk.count)
+        return logits

@@ -1,0 +1,95 @@
+"""The base model under the engine: a transformers model whose linear layers and attention work on packed batches.
+Knows how to take a model over and give it back. Knows nothing of requests or scheduling."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from transformers import PreTrainedModel
+
+from inference.engine import lora
+from inference.engine.attention import NAME as PACKED
+from inference.engine.batch import PackedBatch
+from inference.engine.cache import CacheShape, KVCache
+
+# Relative error allowed between packed attention and the model's own: rounding in bf16 stays well below, a model that
+# does anything else with its inputs does not.
+_TOLERANCE = 0.1
+
+
+class PackedModel:
+    """Takes the model over until `close`. Raises ValueError when it would not compute the same any more."""
+
+    def __init__(self, model: PreTrainedModel) -> None:
+        self._model = model
+        self.device = torch.device(model.device)
+        self.dtype: torch.dtype = model.dtype
+        text = model.config.get_text_config()
+        self.vocabulary: int = text.vocab_size
+        self.max_positions: int = text.max_position_embeddings
+        heads = text.num_attention_heads
+        self.cache_shape = CacheShape(
+            layers=text.num_hidden_layers,
+            kv_heads=getattr(text, "num_key_value_heads", None) or heads,
+            head_dim=getattr(text, "head_dim", None) or text.hidden_size // heads,
+            dtype=model.dtype,
+            device=self.device,
+        )
+        self._take_over()
+
+    @property
+    def linear_shapes(self) -> dict[str, tuple[int, int]]:
+        """Module name -> (in, out) of every linear layer that may carry LoRA."""
+        return {name: (layer.base.in_features, layer.base.out_features) for name, layer in self._layers.items()}
+
+    def run(self, batch: PackedBatch, tokens: list[int], positions: list[int], rows: list[int]) -> torch.Tensor:
+        """One pass over the packed tokens, writing their keys and values; logits behind `rows`, (rows, vocabulary)."""
+        self._current.batch = batch
+        logits: torch.Tensor = self._model(
+            input_ids=torch.tensor([tokens], device=self.device),
+            position_ids=torch.tensor([positions], device=self.device),
+            logits_to_keep=torch.tensor(rows, dtype=torch.long, device=self.device),
+            use_cache=False,
+            batch=batch,
+        ).logits
+        return logits[0]
+
+    def close(self) -> None:
+        """Give the model back as it was."""
+        lora.unwrap(self._model, self._layers)
+        self._model.set_attn_implementation(self._own_attention)
+
+    @torch.inference_mode()
+    def _take_over(self) -> None:
+        # Spread over the vocabulary: among its first tokens are special ones, to which models react chaotically.
+        probe = [i * self.vocabulary // 8 for i in range(8)]
+        expected = self._model(input_ids=torch.tensor([probe], device=self.device), use_cache=False).logits[0, -1]
+        self._own_attention: str = self._model.config._attn_implementation
+        self._current = lora.CurrentBatch()
+        self._layers = lora.wrap(self._model, self._model.get_output_embeddings(), self._current)
+        self._model.set_attn_implementation(PACKED)
+        batch = PackedBatch()
+        batch.add(KVCache(self.cache_shape, len(probe)), None, len(probe))
+        try:
+            found = self.run(batch, probe, list(range(len(probe))), [len(probe) - 1])[0]
+            off = ((found - expected).float().norm() / expected.float().norm()).item()
+            if not off < _TOLERANCE:
+                raise ValueError(f"under packed attention its logits are off by {off:.2g}")
+        except ValueError as error:
+            self.close()
+            raise ValueError(f"{type(self._model).__name__} cannot be served: {error}") from error
+
+
+def end_of_text(model: PreTrainedModel, tokenizer: Any | None) -> frozenset[int]:
+    """End-of-text tokens by the generation configuration and by the tokenizer, which do not always agree."""
+    generation = getattr(model, "generation_config", None)
+    named = [getattr(generation, "eos_token_id", None), getattr(tokenizer, "eos_token_id", None)]
+    flat = [i for ids in named for i in (ids if isinstance(ids, list | tuple) else [ids])]
+    return frozenset(i for i in flat if i is not None and i < model.config.get_text_config().vocab_size)
+
+
+def tokens_that_fit(shape: CacheShape) -> int:
+    """Cache tokens for which a GPU has memory now, leaving a fifth for adapters and activations."""
+    free, _ = torch.cuda.mem_get_info(shape.device)
+    return max(1, int(free * 0.8) // shape.bytes_per_token)
