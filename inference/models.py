@@ -3,10 +3,13 @@ Knows nothing of engines, prompts or streaming."""
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import ClassVar
 
 from django.conf import settings
 from django.db import models
+from django.db.models import Count, OuterRef, Subquery
+from django.db.models.functions import Left
 
 from accounts.models import User
 from adapters.models import Version, Voice
@@ -15,6 +18,13 @@ from adapters.models import Version, Voice
 class DraftQuerySet(models.QuerySet["Draft"]):
     def visible_to(self, user: User) -> DraftQuerySet:
         return self.filter(owner=user)
+
+    def for_list(self) -> DraftQuerySet:
+        """With their voice, how many texts there are, and how the newest one begins."""
+        newest = Generation.objects.filter(draft=OuterRef("pk")).exclude(text="")
+        opening = Subquery(newest.values(start=Left("text", 240))[:1])
+        drafts = self.select_related("voice").annotate(texts=Count("generations"), opening=opening)
+        return drafts.order_by("-updated_at", "-pk")  # counting drops the default order
 
 
 class Draft(models.Model):
@@ -38,6 +48,17 @@ class Draft(models.Model):
 class GenerationQuerySet(models.QuerySet["Generation"]):
     def visible_to(self, user: User) -> GenerationQuerySet:
         return self.filter(draft__owner=user)
+
+    def active(self) -> GenerationQuerySet:
+        return self.filter(state__in=[Generation.State.QUEUED, Generation.State.RUNNING])
+
+    def abandoned(self, before: datetime) -> GenerationQuerySet:
+        """Being written by nobody: the last sign of life is older than `before`."""
+        return self.filter(state=Generation.State.RUNNING, heartbeat_at__lt=before)
+
+    def unread(self, before: datetime) -> GenerationQuerySet:
+        """Asked for before `before`, and nobody came to read it: a text is written for its first reader."""
+        return self.filter(state=Generation.State.QUEUED, created_at__lt=before)
 
 
 class Generation(models.Model):
@@ -76,3 +97,19 @@ class Generation(models.Model):
 
     def __str__(self) -> str:
         return f"Generation {self.pk} for {self.draft}"
+
+    @property
+    def is_active(self) -> bool:
+        return self.state != self.State.FINISHED
+
+    @property
+    def words(self) -> int:
+        return len(self.text.split())
+
+    @property
+    def tokens_per_second(self) -> float | None:
+        """Speed after the first token; None where there is too little to tell."""
+        if self.finished_at is None or self.first_token_seconds is None or self.tokens < 2:
+            return None
+        seconds = (self.finished_at - self.created_at).total_seconds() - self.first_token_seconds
+        return (self.tokens - 1) / seconds if seconds > 0 else None

@@ -21,6 +21,7 @@ interface Panel {
 
 const NAMESPACE = "http://www.w3.org/2000/svg";
 const MARGIN = { left: 46, right: 8, title: 22, axis: 26, between: 18 };
+const TICKS = 4;
 const HEIGHTS = { heldOut: 190, loss: 96 };
 
 /** An SVG as wide as its surroundings, so that its letters keep their size on a phone. */
@@ -40,6 +41,7 @@ export function draw(curves: Curves, width: number): SVGSVGElement {
   if (curves.base !== null) {
     const y = scale(heldOut)(curves.base);
     svg.append(element("line", { class: "chart__base", x1: MARGIN.left, x2: width - MARGIN.right, y1: y, y2: y }));
+    svg.append(label("Base model", width - MARGIN.right, y - 6, "end"));
   }
   svg.append(line(curves.losses, x, scale(loss), "chart__line"));
   svg.append(line(curves.heldOut, x, scale(heldOut), "chart__line chart__line--held-out"));
@@ -68,7 +70,7 @@ function panel(title: string, top: number, height: number, shown: number[]): Pan
   const room = Math.max((high - low) * 0.15, high * 0.01);
   low -= room;
   high += room;
-  const step = gap(low, high, 3);
+  const step = gap(low, high, TICKS);
   return { title, top, height, low, high, digits: Math.max(0, Math.ceil(-Math.log10(step))) };
 }
 
@@ -81,7 +83,7 @@ function frame(shown: Panel, width: number): SVGGElement {
   const group = element("g", {});
   const y = scale(shown);
   group.append(label(shown.title, 0, shown.top + 10, "start"));
-  for (const tick of ticks(shown.low, shown.high, 3)) {
+  for (const tick of ticks(shown.low, shown.high, TICKS)) {
     group.append(element("line", { class: "chart__grid", x1: MARGIN.left, x2: width - MARGIN.right, y1: y(tick), y2: y(tick) }));
     group.append(label(tick.toFixed(shown.digits), MARGIN.left - 10, y(tick) + 4, "end"));
   }

@@ -20,7 +20,7 @@ const texts = each("[data-stream]", (article) => {
   });
   source.addEventListener("end", () => {
     source.close();
-    htmx.ajax("get", article.dataset.page!, { target: article, select: `#${article.id}`, swap: "outerHTML" });
+    void finish(article);
   });
   source.addEventListener("error", () => {
     // While it connects again it is not closed; then the stored text comes from its beginning.
@@ -33,6 +33,13 @@ const texts = each("[data-stream]", (article) => {
   // On a phone the text begins below the form: bring it up to where it can be read.
   if (article.getBoundingClientRect().top > innerHeight / 2) article.scrollIntoView();
 });
+
+/** Puts the finished text, with its figures and buttons, in the place of the one being written. */
+async function finish(article: HTMLElement): Promise<void> {
+  const held = article.contains(document.activeElement); // Stop goes, and the focus must not go with it
+  await htmx.ajax("get", article.dataset.page!, { target: article, select: `#${article.id}`, swap: "outerHTML" });
+  if (held) document.getElementById(article.id)?.focus({ preventScroll: true });
+}
 
 function show(words: HTMLElement, { at, text }: Written): void {
   const shown = words.textContent ?? "";
