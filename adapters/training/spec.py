@@ -1,0 +1,77 @@
+"""Spec: what a training job is asked to do, as it travels from the site to the trainer's process.
+Knows its fields and their JSON. Knows nothing of pipes, queues or models."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from adapters.training.dataset import Post
+from adapters.training.recipe import Recipe
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spec:
+    """One voice to train."""
+
+    posts: Sequence[Post]
+    """The author's included writing."""
+    recipe: Recipe
+    """How."""
+    voice: str
+    """What the manifest calls it."""
+    out: Path
+    """Folder that the finished adapter is written into; the only place that is written to."""
+    manifest: Mapping[str, Any] = field(default_factory=dict)
+    """Fields of the caller's own for the manifest."""
+    sample_briefs: Sequence[str] = ()
+    """Briefs that a short text is written to at every evaluation, so that people can see the voice come."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return {
+            "posts": [
+                {
+                    "id": post.id,
+                    "title": post.title,
+                    "text": post.text,
+                    "date": post.date.isoformat() if post.date else None,
+                }
+                for post in self.posts
+            ],
+            "recipe": self.recipe.as_dict(),
+            "voice": self.voice,
+            "out": str(self.out),
+            "manifest": dict(self.manifest),
+            "sample_briefs": list(self.sample_briefs),
+        }
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Spec:
+        """The inverse of `as_dict`. Raises ValueError naming a field that is missing or wrong."""
+        try:
+            return cls(
+                posts=tuple(_post(post) for post in values["posts"]),
+                recipe=Recipe.from_dict(values["recipe"]),
+                voice=str(values["voice"]),
+                out=Path(values["out"]),
+                manifest=dict(values.get("manifest") or {}),
+                sample_briefs=tuple(values.get("sample_briefs") or ()),
+            )
+        except KeyError as error:
+            raise ValueError(f"spec: field {error} is missing") from error
+        except TypeError as error:
+            raise ValueError(f"spec: {error}") from error
+
+
+def _post(values: Mapping[str, Any]) -> Post:
+    day = values.get("date")
+    return Post(
+        id=int(values["id"]),
+        title=str(values["title"]),
+        text=str(values["text"]),
+        date=date.fromisoformat(day) if day else None,
+    )
