@@ -7,7 +7,8 @@ from typing import ClassVar
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Q
+from django.db.models import Count, Exists, OuterRef, Q, Subquery, Sum
+from django.db.models.functions import Coalesce
 
 from accounts.models import User
 
@@ -15,6 +16,18 @@ from accounts.models import User
 class VoiceQuerySet(models.QuerySet["Voice"]):
     def visible_to(self, user: User) -> VoiceQuerySet:
         return self.filter(owner=user)
+
+    def with_figures(self) -> VoiceQuerySet:
+        """Adds what a list of voices shows: `posts`, `words`, `live_number` and `in_training`."""
+        included = Sample.objects.filter(voice=OuterRef("pk"), included=True).order_by().values("voice")
+        live = Version.objects.filter(voice=OuterRef("pk"), status=Version.Status.LIVE)
+        active = TrainingJob.objects.filter(voice=OuterRef("pk"), state__in=TrainingJob.ACTIVE)
+        return self.annotate(
+            posts=Coalesce(Subquery(included.annotate(n=Count("pk")).values("n")), 0),
+            words=Coalesce(Subquery(included.annotate(n=Sum("words")).values("n")), 0),
+            live_number=Subquery(live.values("number")[:1]),
+            in_training=Exists(active),
+        )
 
 
 class Voice(models.Model):
@@ -110,6 +123,7 @@ class ImportItem(models.Model):
     file = models.FileField(upload_to="imports/%Y/%m/")
     state = models.CharField(max_length=10, choices=State, default=State.WAITING)
     reason = models.CharField(max_length=300, blank=True)
+    attempts = models.PositiveSmallIntegerField(default=0, help_text="How often reading it was begun.")
     sample = models.ForeignKey(Sample, on_delete=models.SET_NULL, null=True, blank=True)
 
     class Meta:
@@ -124,7 +138,7 @@ class TrainingJobQuerySet(models.QuerySet["TrainingJob"]):
         return self.filter(voice__owner=user)
 
     def active(self) -> TrainingJobQuerySet:
-        return self.filter(state__in=[TrainingJob.State.QUEUED, TrainingJob.State.RUNNING])
+        return self.filter(state__in=TrainingJob.ACTIVE)
 
 
 class TrainingJob(models.Model):
@@ -140,6 +154,8 @@ class TrainingJob(models.Model):
         NOT_BETTER = "not_better", "Not better than the base model"
         CANCELLED = "cancelled"
         FAILED = "failed"
+
+    ACTIVE: ClassVar = (State.QUEUED, State.RUNNING)
 
     voice = models.ForeignKey(Voice, on_delete=models.CASCADE, related_name="jobs")
     requested_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True)
@@ -171,6 +187,10 @@ class TrainingJob(models.Model):
 
     def __str__(self) -> str:
         return f"Training {self.pk} of {self.voice}"
+
+    @property
+    def is_active(self) -> bool:
+        return self.state in self.ACTIVE
 
 
 class TrainingEvent(models.Model):

@@ -1,2 +1,27 @@
+"""Addresses of the voices' pages, under /voices/. Knows names and views. Knows nothing else."""
+
+from django.urls import path
+
+from adapters.views import events, imports, training, voices, writing
+
 app_name = "voices"
-urlpatterns = []
+urlpatterns = [
+    path("", voices.voice_list, name="list"),
+    path("new/", voices.voice_create, name="create"),
+    path("<slug:slug>/", voices.voice_detail, name="detail"),
+    path("<slug:slug>/rename/", voices.voice_rename, name="rename"),
+    path("<slug:slug>/delete/", voices.voice_delete, name="delete"),
+    path("<slug:slug>/writing/", writing.writing, name="writing"),
+    path("<slug:slug>/writing/paste/", writing.paste, name="paste"),
+    path("<slug:slug>/writing/upload/", imports.upload, name="upload"),
+    path("<slug:slug>/writing/<int:pk>/", writing.sample, name="sample"),
+    path("<slug:slug>/writing/<int:pk>/include/", writing.sample_include, name="sample-include"),
+    path("<slug:slug>/writing/<int:pk>/delete/", writing.sample_delete, name="sample-delete"),
+    path("<slug:slug>/imports/<int:pk>/", imports.import_detail, name="import"),
+    path("<slug:slug>/training/", training.training, name="training"),
+    path("<slug:slug>/training/start/", training.train, name="train"),
+    path("<slug:slug>/training/<int:pk>/", training.job_detail, name="job"),
+    path("<slug:slug>/training/<int:pk>/events/", events.job_events, name="job-events"),
+    path("<slug:slug>/training/<int:pk>/cancel/", training.job_cancel, name="job-cancel"),
+    path("<slug:slug>/versions/<int:number>/live/", training.version_live, name="version-live"),
+]

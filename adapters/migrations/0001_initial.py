@@ -55,6 +55,7 @@ class Migration(migrations.Migration):
                 ('file', models.FileField(upload_to='imports/%Y/%m/')),
                 ('state', models.CharField(choices=[('waiting', 'Waiting'), ('imported', 'Imported'), ('skipped', 'Skipped')], default='waiting', max_length=10)),
                 ('reason', models.CharField(blank=True, max_length=300)),
+                ('attempts', models.PositiveSmallIntegerField(default=0, help_text='How often reading it was begun.')),
                 ('job', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='items', to='adapters.importjob')),
                 ('sample', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, to='adapters.sample')),
             ],

@@ -1,0 +1,52 @@
+"""What goes wrong for a reason that its author can mend: an id and one table of texts.
+Knows the sentences. Knows nothing of Django, pages or what raised it."""
+
+from __future__ import annotations
+
+from typing import Final
+
+TEXTS: Final[dict[str, str]] = {
+    # files that an import leaves out
+    "import.empty": "The file is empty.",
+    "import.not_text": "This is not a text file. Save it as plain text or Markdown and upload it again.",
+    "import.too_large": "{size} MB is too large: a file may have up to {limit} MB. Split it into one file per post.",
+    "import.unknown_format": "Only .txt and .md files can be read. Save it as one of those and upload it again.",
+    "import.draft": "It is marked as a draft. Publish it or take out the mark, and upload it again.",
+    "import.nothing_to_read": "Nothing is left to read without its code, images and HTML.",
+    "import.duplicate": "You already have this text: “{title}”.",
+    "import.unreadable": "This file could not be read. Save it as plain text and upload it again.",
+    # imports as a whole
+    "import.no_files": "Choose at least one .txt or .md file.",
+    # single texts
+    "writing.empty": "There is no text here yet. Paste a post and add it again.",
+    "writing.too_large": "This is {size} MB of text; a post may have up to {limit} MB. Add it in parts.",
+    # voices
+    "voice.no_name": "Give the voice a name.",
+    "voice.long_name": "The name has {length} characters; up to {limit} fit.",
+    # the site
+    "site.no_base_model": "The base model is not installed on this site yet. Its operator has to run "
+    "`manage.py fetch_base_model`; then try again.",
+    # training
+    "training.not_ready": "{sentence}",
+    "training.active": "This voice is already being trained. Wait until that is done, or cancel it first.",
+    "training.child_died": "Training stopped unexpectedly {attempts} times. Try again later; if it happens again, "
+    "tell the site's operator.",
+    "training.worker_lost": "The machine that trained this voice went away {attempts} times. Try again later; if it "
+    "happens again, tell the site's operator.",
+    "training.not_stored": "The finished voice could not be stored. Tell the site's operator, and train again when "
+    "there is room on the disk.",
+    "version.not_usable": "Version {number} did not beat the base model, so it cannot be made live.",
+}
+
+
+class UserError(Exception):
+    """A person's mistake or bad luck. `str()` is the sentence that says what to do about it."""
+
+    def __init__(self, id: str, **context: object) -> None:
+        super().__init__(say(id, **context))
+        self.id = id
+
+
+def say(id: str, **context: object) -> str:
+    """The sentence for `id`, filled in."""
+    return TEXTS[id].format(**context)

@@ -1,0 +1,73 @@
+"""Forms of the voices' pages. Knows which input makes sense and how it is asked for.
+Knows nothing of how it is kept."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+
+from adapters.services.voices import LONGEST_NAME
+from adapters.services.writing import LONGEST_TITLE
+
+
+class VoiceForm(forms.Form):
+    name = forms.CharField(
+        max_length=LONGEST_NAME,
+        label="Name",
+        help_text="What you call this way of writing: your blog’s name, a column, a pen name.",
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+        error_messages={"required": "Give the voice a name."},
+    )
+
+
+class PasteForm(forms.Form):
+    title = forms.CharField(
+        max_length=LONGEST_TITLE,
+        required=False,
+        label="Title",
+        help_text="Optional. Without one, the first line is the title where it looks like one.",
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+    )
+    date = forms.DateField(
+        required=False,
+        label="Date",
+        help_text="Optional. The newest posts are set aside to measure the voice with.",
+        widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
+        error_messages={"invalid": "Write the date as year, month and day: 2024-05-31."},
+    )
+    # Counted by the service, in bytes, before anything else is done with it.
+    text = forms.CharField(
+        strip=False,
+        label="Text",
+        help_text="One post, as it was published. Blank lines part its paragraphs.",
+        widget=forms.Textarea(attrs={"rows": 14}),
+        error_messages={
+            "required": "There is no text here yet. Paste a post and add it again.",
+            "null_characters_not_allowed": "This is not text. Copy the post from where it can be read, then paste it.",
+        },
+    )
+
+
+class _Files(forms.ClearableFileInput):
+    allow_multiple_selected = True
+
+
+class _FilesField(forms.FileField):
+    """Every chosen file; whether any of them is empty or no text is for the import to say, file by file."""
+
+    widget = _Files
+
+    def clean(self, data: Any, initial: Any = None) -> list[Any]:
+        if not data and self.required:
+            raise forms.ValidationError(self.error_messages["required"])
+        return list(data)
+
+
+class UploadForm(forms.Form):
+    uploads = _FilesField(
+        label="Files",
+        help_text="Text (.txt) and Markdown (.md), one post in each, up to 5 MB a file.",
+        widget=_Files(attrs={"accept": ".txt,.text,.md,.markdown,.mdown,.mdx,text/plain,text/markdown"}),
+        error_messages={"required": "Choose at least one .txt or .md file."},
+    )

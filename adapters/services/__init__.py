@@ -1,0 +1,41 @@
+"""What is done with voices, writing, training and versions: the one door for pages, API, tasks and commands.
+Knows which function lies where. Knows nothing itself."""
+
+from adapters.errors import UserError
+from adapters.services.imports import run_import, start_import, sweep_imports
+from adapters.services.meter import Meter, measure
+from adapters.services.sweeping import sweep_training
+from adapters.services.training import (
+    cancel_training,
+    expected_recipe,
+    queue_position,
+    requeue_training,
+    submit_training,
+)
+from adapters.services.versions import Resolved, make_live, resolve
+from adapters.services.voices import create_voice, delete_voice, rename_voice
+from adapters.services.writing import add_text, delete_sample, set_included
+
+__all__ = [
+    "Meter",
+    "Resolved",
+    "UserError",
+    "add_text",
+    "cancel_training",
+    "create_voice",
+    "delete_sample",
+    "delete_voice",
+    "expected_recipe",
+    "make_live",
+    "measure",
+    "queue_position",
+    "rename_voice",
+    "requeue_training",
+    "resolve",
+    "run_import",
+    "set_included",
+    "start_import",
+    "submit_training",
+    "sweep_imports",
+    "sweep_training",
+]

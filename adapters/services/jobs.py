@@ -1,0 +1,117 @@
+"""The moves of a training job: taken, told about, given back, finished. Each is one conditional update.
+Knows who may move a job: the worker that holds this attempt. Knows nothing of children, adapters or versions."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Final
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import F, Max, QuerySet
+from django.utils import timezone
+
+from adapters.errors import say
+from adapters.models import TrainingEvent, TrainingJob
+from adapters.services import bells
+
+CANCELLED: Final = "You cancelled this training. Your writing is as it was; train again whenever you like."
+CANCELLED_WAITING: Final = "You cancelled this training before it began."
+
+Jobs = QuerySet[TrainingJob]
+
+
+class Lost(Exception):
+    """The job is not ours any more: taken over by somebody else, ended, or deleted with its voice."""
+
+
+def claim(job_id: int) -> TrainingJob | None:
+    """Take a queued job; None when it is somebody else's or over, as with every message that comes twice."""
+    now = timezone.now()
+    queued = TrainingJob.objects.filter(pk=job_id, state=TrainingJob.State.QUEUED)
+    moved = queued.update(state=TrainingJob.State.RUNNING, attempt=F("attempt") + 1, started_at=now, heartbeat_at=now)
+    return TrainingJob.objects.select_related("voice__owner").get(pk=job_id) if moved else None
+
+
+def held(job: TrainingJob, *, silent_since: datetime | None = None) -> Jobs:
+    """The row of `job` as long as it is in the attempt that `job` was claimed in.
+
+    With `silent_since`, only while no heartbeat has come after that moment: the sweeper's way to hold a job.
+    """
+    rows = TrainingJob.objects.filter(pk=job.pk, state=TrainingJob.State.RUNNING, attempt=job.attempt)
+    return rows.filter(heartbeat_at__lt=silent_since) if silent_since else rows
+
+
+def beat(job: TrainingJob) -> None:
+    """Say that the job's worker lives. Raises Lost."""
+    if not held(job).update(heartbeat_at=timezone.now()):
+        raise Lost(job.pk)
+
+
+def cancel_requested(job: TrainingJob) -> bool:
+    """Whether its author wants it to stop. Raises Lost."""
+    asked = held(job).values_list("cancel_requested", flat=True).first()
+    if asked is None:
+        raise Lost(job.pk)
+    return asked
+
+
+def record(job: TrainingJob, kind: str, data: dict[str, Any]) -> None:
+    """Keep an event of the job; it counts as a heartbeat. Raises Lost."""
+    with transaction.atomic():
+        beat(job)
+        _append(job.pk, kind, data)
+
+
+def requeue(rows: Jobs, job_id: int, *, reason: str, refund: bool = False, delay: float = 0) -> bool:
+    """Back into the queue, for `reason` in words. False when not held.
+
+    With `refund` the attempt does not count. Only the worker that holds the job may ask for that: the next one gets the
+    same number, and a worker that does not know that it lost the job would take itself for that one.
+    """
+    with transaction.atomic():
+        moved = rows.update(
+            state=TrainingJob.State.QUEUED,
+            attempt=F("attempt") - (1 if refund else 0),
+            heartbeat_at=timezone.now(),
+        )
+        if moved:
+            _append(job_id, "requeued", {"reason": reason})
+            bells.ring(bells.TRAINING, job_id, delay=delay)
+    return bool(moved)
+
+
+def retry_or_fail(rows: Jobs, job: TrainingJob, *, reason: str, error: str, message: str) -> bool:
+    """After bad luck: once more, a little later each time, until the attempts are used up."""
+    if job.attempt < settings.TRAINING_ATTEMPTS:
+        return requeue(rows, job.pk, reason=reason, delay=5 * (job.attempt - 1))
+    return finish(rows, job.pk, outcome=TrainingJob.Outcome.FAILED, error=error, message=message)
+
+
+def finish(
+    rows: Jobs, job_id: int, *, outcome: TrainingJob.Outcome, message: str, error: str = "", **data: Any
+) -> bool:
+    """End a job, and tell it with `data` in its last event. False when not held."""
+    with transaction.atomic():
+        moved = rows.update(
+            state=TrainingJob.State.FINISHED,
+            outcome=outcome,
+            message=message[:500],
+            error=error,
+            finished_at=timezone.now(),
+        )
+        if moved:
+            _append(job_id, "finished", {"outcome": outcome, "message": message, "error": error, **data})
+    return bool(moved)
+
+
+def worker_lost() -> str:
+    """What is said when the last attempt lost its worker."""
+    return say("training.worker_lost", attempts=settings.TRAINING_ATTEMPTS)
+
+
+def _append(job_id: int, kind: str, data: dict[str, Any]) -> None:
+    # The caller has just updated the job's row: whoever comes second waits there, so no two events get one number,
+    # and none becomes visible before the one in front of it.
+    last = TrainingEvent.objects.filter(job=job_id).aggregate(last=Max("seq"))["last"] or 0
+    TrainingEvent.objects.create(job_id=job_id, seq=last + 1, kind=kind, data=data)

@@ -1,0 +1,167 @@
+"""What the events of a training job add up to: how far it is, its curves, and both in words.
+Knows the kinds of events. Knows nothing of the database, pages or streams."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, Final, Protocol
+
+# More points than a curve on a screen can show are averaged away.
+POINTS: Final = 200
+
+
+class Told(Protocol):
+    """A stored event."""
+
+    seq: int
+    kind: str
+    data: dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measured:
+    """One measurement on the held-out posts."""
+
+    step: int
+    """After which step."""
+    bits_per_byte: float
+    """Less is better."""
+    train_loss: float
+    """Mean loss of the steps before it."""
+    best: bool
+    """The least so far."""
+    gain: float | None
+    """Share of the base model's bits that are saved; None while that is not measured."""
+
+    @property
+    def words(self) -> dict[str, str]:
+        """For a table's row."""
+        return {
+            "step": f"{self.step:,}",
+            "bits": f"{self.bits_per_byte:.3f}",
+            "change": "" if self.gain is None else change(self.gain),
+            "loss": f"{self.train_loss:.2f}",
+        }
+
+
+@dataclass(kw_only=True)
+class Story:
+    """A job's latest attempt, as far as it has come."""
+
+    last_seq: int = 0
+    """The next events are numbered from one above."""
+    stage: str = "queued"
+    """The kind of the latest event that changes what is going on."""
+    prepared: dict[str, Any] = field(default_factory=dict)
+    """The data set: posts and tokens to learn from and held out, steps."""
+    base: float | None = None
+    """The base model's bits per byte on the held-out posts."""
+    step: dict[str, Any] = field(default_factory=dict)
+    """The latest step."""
+    losses: list[tuple[float, float]] = field(default_factory=list)
+    """(step, loss) of the training curve."""
+    measured: list[Measured] = field(default_factory=list)
+    """The held-out curve."""
+    finished: dict[str, Any] = field(default_factory=dict)
+    """How it ended."""
+    again: str = ""
+    """Why it had to be begun anew, when it had to."""
+
+    @property
+    def best(self) -> Measured | None:
+        return min(self.measured, key=lambda point: point.bits_per_byte, default=None)
+
+    @property
+    def curves(self) -> dict[str, Any]:
+        """For the page's chart."""
+        return {
+            "base": self.base,
+            "steps": self.prepared.get("steps"),
+            "losses": [[round(step, 1), round(loss, 4)] for step, loss in _thinned(self.losses)],
+            "heldOut": [[point.step, round(point.bits_per_byte, 5)] for point in self.measured],
+        }
+
+    @property
+    def words(self) -> dict[str, str]:
+        """The figures of the latest step, in words."""
+        return in_words(self.step) if self.step else {}
+
+    @property
+    def rows(self) -> list[dict[str, str]]:
+        """The held-out curve in words, for its table."""
+        return [point.words for point in self.measured]
+
+
+def tell(events: Iterable[Told]) -> Story:
+    """The story of `events`, which are in order. One that was taken up again starts anew."""
+    story = Story()
+    for event in events:
+        data = event.data
+        if event.kind == "requeued":
+            story = Story(again=data["reason"])
+        elif event.kind == "prepared":
+            story.prepared = data
+        elif event.kind == "baseline":
+            story.base = data["bits_per_byte"]
+        elif event.kind == "step":
+            story.step = data
+            story.losses.append((data["step"], data["loss"]))
+        elif event.kind == "evaluation":
+            story.measured.append(measured(data, story.base))
+        elif event.kind == "finished":
+            story.finished = data
+        if event.kind != "evaluation":
+            story.stage = event.kind
+        story.last_seq = event.seq
+    return story
+
+
+def measured(data: dict[str, Any], base: float | None) -> Measured:
+    """A measurement beside the base model's."""
+    bits = data["bits_per_byte"]
+    return Measured(
+        step=data["step"],
+        bits_per_byte=bits,
+        train_loss=data["train_loss"],
+        best=data["best"],
+        gain=1 - bits / base if base else None,
+    )
+
+
+def change(gain: float) -> str:
+    """How the bits per byte moved against the base model's: less is better, so a gain has a minus."""
+    return f"{'−' if gain >= 0 else '+'}{abs(gain) * 100:.1f} %"
+
+
+def in_words(step: dict[str, Any]) -> dict[str, str]:
+    """How far, how fast and how long still."""
+    return {
+        "step": f"{step['step']} of {step['steps']}",
+        "left": f"{duration(step['eta_seconds'])} left",
+        "speed": f"{step['tokens_per_second']:,.0f} tokens a second",
+        "loss": f"{step['loss']:.2f}",
+    }
+
+
+def duration(seconds: float) -> str:
+    """A time that is still to come: rough, because it is an estimate."""
+    if seconds < 20:
+        return "a few seconds"
+    if seconds < 50:
+        return "less than a minute"
+    minutes = round(seconds / 60) or 1
+    if minutes < 60:
+        return f"about {minutes} minute{'s' if minutes > 1 else ''}"
+    hours, rest = divmod(minutes, 60)
+    rest -= rest % 10
+    more = f" {rest} minutes" if rest else ""
+    return f"about {hours} hour{'s' if hours > 1 else ''}{more}"
+
+
+def _thinned(points: list[tuple[float, float]]) -> list[tuple[float, float]]:
+    size = -(-len(points) // POINTS)
+    if size <= 1:
+        return points
+    buckets = (points[start : start + size] for start in range(0, len(points), size))
+    return [(sum(x for x, _ in bucket) / len(bucket), sum(y for _, y in bucket) / len(bucket)) for bucket in buckets]

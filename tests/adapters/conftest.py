@@ -1,0 +1,143 @@
+"""What tests of voices share: writing in any amount, bells that are heard, a trainer that follows a script.
+Knows nothing of single tests."""
+
+from __future__ import annotations
+
+import json
+import random
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from adapters.base_model import BaseModel
+from adapters.store import CONFIG, MANIFEST, WEIGHTS
+
+if TYPE_CHECKING:
+    from adapters.models import Sample, TrainingJob, Voice
+
+SUBJECTS = ["The ferry", "My neighbour", "A late train", "The chain", "Rain", "An umbrella", "The harbour master"]
+DOINGS = ["came back", "was late again", "said nothing", "kept the books", "mended it twice", "went on foot"]
+ENDS = ["before the frost", "as it does in March", "and nobody charged", "for nine days", "with the lamp out"]
+
+
+def essay(words: int, seed: int = 0) -> str:
+    """A text of about so many words, the same for the same seed, in paragraphs."""
+    draw = random.Random(seed)
+    sentences = [
+        f"{draw.choice(SUBJECTS)} {draw.choice(DOINGS)} {draw.choice(ENDS)}." for _ in range(max(1, words // 7))
+    ]
+    paragraphs = [" ".join(sentences[start : start + 6]) for start in range(0, len(sentences), 6)]
+    return "\n\n".join(paragraphs)
+
+
+@pytest.fixture
+def own_folders(settings: Any, tmp_path: Path) -> Path:
+    """Everything that the site writes goes into this test's folder."""
+    settings.VAR = tmp_path / "var"
+    settings.MEDIA_ROOT = tmp_path / "media"
+    settings.ADAPTER_STORE = tmp_path / "store"
+    return tmp_path
+
+
+@pytest.fixture
+def rung(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
+    """Bells that were rung, in place of a broker: (task's short name, id)."""
+    from adapters.services import bells
+
+    heard: list[tuple[str, int]] = []
+
+    def send_task(name: str, args: list[int], **_: Any) -> None:
+        heard.append((name.rpartition(".")[2], args[0]))
+
+    monkeypatch.setattr(bells.app, "send_task", send_task)
+    return heard
+
+
+@pytest.fixture
+def write(base_model: BaseModel) -> Callable[..., Sample]:
+    """Give a voice a text."""
+    from adapters.services import add_text
+
+    def give(voice: Voice, words: int = 60, seed: int = 0, **fields: Any) -> Sample:
+        return add_text(voice=voice, title=f"Post {seed}", text=essay(words, seed), **fields)
+
+    return give
+
+
+@pytest.fixture
+def ready_voice(voice: Voice, write: Callable[..., Sample]) -> Voice:
+    """A voice with enough writing to be trained."""
+    for seed in range(6):
+        write(voice, 900, seed)
+    return voice
+
+
+@pytest.fixture
+def job(ready_voice: Voice, rung: list[tuple[str, int]], own_folders: Path) -> TrainingJob:
+    """A queued training."""
+    from adapters.services import submit_training
+
+    return submit_training(voice=ready_voice, by=ready_voice.owner)
+
+
+@pytest.fixture(autouse=True)
+def not_stopping() -> Iterator[None]:
+    from adapters.services.stopping import STOPPING
+
+    yield
+    STOPPING.clear()
+
+
+class ScriptedChild:
+    """A trainer's process that says what it is told to, at once: events, silences, or things to do meanwhile."""
+
+    def __init__(self, *script: Any) -> None:
+        self.script = script
+        self.killed = threading.Event()
+        self.cancelled = threading.Event()
+        self.specs: list[Any] = []
+        self.left = False
+
+    def train(self, job: str, spec: Any) -> Iterator[dict[str, Any] | None]:
+        self.specs.append(spec)
+        try:
+            for line in self.script:
+                said = line(self, spec) if callable(line) else line
+                for event in said if isinstance(said, Iterator) else [said]:
+                    yield event and {"job": job, **event}
+        finally:
+            self.left = True
+
+    def cancel(self, job: str) -> None:
+        self.cancelled.set()
+
+    def kill(self) -> None:
+        self.killed.set()
+
+
+def saved(bits: float = 1.1, base: float = 1.25, weights: bytes = b"weights") -> Callable[..., dict[str, Any]]:
+    """The last word of a training that went well, its files in place."""
+
+    def write(child: ScriptedChild, spec: Any) -> dict[str, Any]:
+        metrics = {"bits_per_byte": bits, "base_bits_per_byte": base, "train_seconds": 12.0}
+        manifest = {"base_model": {"name": "base", "digest": "b" * 64}, "metrics": metrics}
+        for name, content in [(WEIGHTS, weights), (CONFIG, b"{}"), (MANIFEST, json.dumps(manifest).encode())]:
+            (spec.out / name).write_bytes(content)
+        return {
+            "kind": "saved",
+            "folder": str(spec.out),
+            "bits_per_byte": bits,
+            "base_bits_per_byte": base,
+            "rank": 8,
+            "bytes": 7,
+            "manifest": manifest,
+        }
+
+    return write
+
+
+def failed(*, infrastructure: bool, error: str = "training.crashed", message: str = "It broke.") -> dict[str, Any]:
+    return {"kind": "failed", "error": error, "message": message, "infrastructure": infrastructure, "detail": "Why"}

@@ -1,0 +1,90 @@
+"""What events add up to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from adapters import story
+
+
+@dataclass
+class Told:
+    seq: int
+    kind: str
+    data: dict[str, Any] = field(default_factory=dict)
+
+
+def step(number: int, loss: float = 3.0, steps: int = 1000) -> dict[str, Any]:
+    rate = {"learning_rate": 1e-3, "tokens_per_second": 1234.5, "eta_seconds": 130.0}
+    return {"step": number, "steps": steps, "loss": loss, **rate}
+
+
+def evaluation(number: int, bits: float, best: bool = True) -> dict[str, Any]:
+    return {"step": number, "bits_per_byte": bits, "train_loss": 3.0, "best": best}
+
+
+def told(*events: tuple[str, dict[str, Any]]) -> story.Story:
+    return story.tell(Told(seq, kind, data) for seq, (kind, data) in enumerate(events, start=1))
+
+
+def test_nothing_was_told_yet():
+    assert (told().stage, told().last_seq, told().best) == ("queued", 0, None)
+
+
+def test_a_measurement_is_seen_against_the_base_model():
+    seen = told(("baseline", {"bits_per_byte": 1.25}), ("step", step(4)), ("evaluation", evaluation(4, 1.2)))
+    assert seen.rows == [{"step": "4", "bits": "1.200", "change": "−4.0 %", "loss": "3.00"}]
+    assert seen.curves == {"base": 1.25, "steps": None, "losses": [[4, 3.0]], "heldOut": [[4, 1.2]]}
+
+
+def test_the_best_measurement_is_the_least():
+    seen = told(
+        ("evaluation", evaluation(1, 1.3)), ("evaluation", evaluation(2, 1.1)), ("evaluation", evaluation(3, 1.2))
+    )
+    assert seen.best == seen.measured[1]
+    assert seen.measured[1].gain is None
+
+
+def test_a_job_that_was_taken_up_again_starts_anew_and_says_why():
+    seen = told(
+        ("prepared", {"steps": 9}),
+        ("baseline", {"bits_per_byte": 1.0}),
+        ("step", step(1)),
+        ("requeued", {"reason": "Why."}),
+    )
+    assert (seen.prepared, seen.base, seen.losses, seen.again, seen.last_seq) == ({}, None, [], "Why.", 4)
+
+
+def test_the_figures_of_the_latest_step_are_put_into_words():
+    assert told(("step", step(12, 2.345, steps=84))).words == {
+        "step": "12 of 84",
+        "left": "about 2 minutes left",
+        "speed": "1,234 tokens a second",
+        "loss": "2.35",
+    }
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (0, "a few seconds"),
+        (40, "less than a minute"),
+        (55, "about 1 minute"),
+        (150, "about 2 minutes"),
+        (3599, "about 1 hour"),
+        (4500, "about 1 hour 10 minutes"),
+        (7300, "about 2 hours"),
+    ],
+)
+def test_times_are_told_roughly(seconds, words):
+    assert story.duration(seconds) == words
+
+
+def test_a_long_curve_is_thinned_by_averages():
+    seen = told(*[("step", step(number, float(number))) for number in range(1, 1001)])
+    losses = seen.curves["losses"]
+    assert len(losses) == story.POINTS
+    assert losses[0] == [3.0, 3.0]
