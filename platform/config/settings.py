@@ -1,6 +1,7 @@
 """Settings of the site, read from the environment. Knows defaults that suit one machine.
 Knows nothing of how Postgres and Redis are started (see `config.embedded`)."""
 
+import os
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -11,6 +12,10 @@ from config import embedded
 
 BASE_DIR = Path(__file__).resolve().parents[2]
 env = environ.Env()
+# The operator's own values, where there are any; the environment itself wins over the file.
+ENV_FILE = Path(os.environ.get("IDIOLECT_ENV_FILE", BASE_DIR / ".env"))
+if ENV_FILE.is_file():
+    env.read_env(ENV_FILE)
 
 VAR = Path(env("IDIOLECT_VAR", default=str(BASE_DIR / "var")))
 DEBUG = env.bool("DEBUG", default=False)
@@ -125,7 +130,7 @@ USE_TZ = True
 
 STATIC_URL = "/static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
-STATIC_ROOT = VAR / "static"
+STATIC_ROOT = Path(env("IDIOLECT_STATIC_ROOT", default=str(VAR / "static")))
 MEDIA_ROOT = VAR / "media"
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},

@@ -1,0 +1,156 @@
+"""The whole way in a real browser, on both sizes of screen: from the front page to a draft in one's own voice."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import Site, Visitor
+
+DEMO = Path(__file__).resolve().parents[2] / "demo"
+# Not both in one go on two cores: a trainer has them for itself.
+AUTHORS = {"desktop": "maren-oakes", "phone": "ignatius-bell"}
+POSTS = 12
+TRAINED_WITHIN = 900_000
+PASSWORD = "grease gun, second hook"
+
+pytestmark = [pytest.mark.browser, pytest.mark.model, pytest.mark.timeout(1500)]
+
+
+def sign_up(visitor: Visitor, site: Site, address: str) -> None:
+    page = visitor.page
+    page.goto("/")
+    visitor.look("home")
+    page.get_by_role("link", name="Sign up").first.click()
+    page.get_by_label("Email").fill(address)
+    page.get_by_label("Password", exact=True).fill("short")
+    page.get_by_role("button", name="Sign up").click()
+    expect(page.get_by_text("at least 10 characters").first).to_be_visible()
+    visitor.look("signup-refused")
+    page.get_by_label("Password", exact=True).fill(PASSWORD)
+    page.get_by_role("button", name="Sign up").click()
+    visitor.look("mail-sent")
+    page.goto(site.link_mailed_to(address, "confirm-email"))
+    page.get_by_role("button", name="Yes, confirm it").click()
+
+
+def log_in_again(visitor: Visitor, address: str) -> None:
+    page = visitor.page
+    page.get_by_role("button", name="Log out").first.click()
+    page.goto("/accounts/login/")
+    page.get_by_label("Email").fill(address)
+    page.get_by_label("Password", exact=True).fill(PASSWORD)
+    page.get_by_role("button", name="Log in").click()
+
+
+def bring_in_writing(visitor: Visitor) -> None:
+    page = visitor.page
+    expect(page).to_have_url(re.compile("/voices/$"))
+    visitor.look("voices-empty")
+    page.get_by_role("main").get_by_role("link", name=re.compile("voice", re.IGNORECASE)).first.click()
+    page.get_by_label("Name").fill("Slack Water")
+    page.get_by_role("button", name="Make the voice").click()
+    expect(page).to_have_url(re.compile("/slack-water/writing/$"))
+    visitor.look("writing-empty")
+    visit_tab(page, "Overview")
+    visitor.look("voice-empty")
+    page.get_by_role("link", name="Add writing").click()
+    posts = sorted((DEMO / AUTHORS[visitor.device]).glob("*.md"))[:POSTS]
+    page.locator("input[type=file]").set_input_files(posts[:3])
+    page.get_by_role("button", name="Upload", exact=True).click()
+    expect(page).to_have_url(re.compile(r"/imports/\d+/"))
+    expect(page.get_by_text("3 of 3 texts were added")).to_be_visible(timeout=30_000)
+    visitor.look("import")
+    visit_tab(page, "Training")
+    expect(page.get_by_text("Not enough writing yet")).to_be_visible()
+    visitor.look("training-not-enough")
+    visit_tab(page, "Writing")
+    page.locator("input[type=file]").set_input_files(posts)
+    page.get_by_role("button", name="Upload", exact=True).click()
+    # The three from before are not taken twice.
+    expect(page.get_by_text(f"{POSTS - 3} of {POSTS} texts were added")).to_be_visible(timeout=30_000)
+    expect(page.get_by_text(re.compile("already have this text")).first).to_be_visible()
+    visitor.look("import-duplicates")
+    visit_tab(page, "Writing")
+    visitor.look("writing")
+
+
+def visit_tab(page: Page, name: str) -> None:
+    page.get_by_role("navigation", name="Slack Water").get_by_role("link", name=name).click()
+
+
+def train(visitor: Visitor) -> None:
+    page = visitor.page
+    visit_tab(page, "Training")
+    visitor.look("training-ready")
+    page.get_by_role("button", name="Train the voice").click()
+    expect(page).to_have_url(re.compile(r"/training/\d+/"))
+    expect(page.locator("[data-word=step]")).to_be_visible(timeout=300_000)
+    visitor.look("training-running")
+    page.reload()
+    # What was said before the reload is still there, and it goes on from there.
+    expect(page.locator("[data-word=step]")).to_be_visible()
+    expect(page.get_by_text("is live").first).to_be_visible(timeout=TRAINED_WITHIN)
+    visitor.look("training-finished")
+
+
+def draft(visitor: Visitor) -> None:
+    page = visitor.page
+    page.get_by_role("link", name="Draft with it").click()
+    visitor.look("draft-new")
+    page.get_by_label("What should it be about?").fill("The morning a man brought a beehive on board.")
+    page.get_by_role("button", name="Write").click()
+    words, copies = page.locator("[data-words]"), page.get_by_role("button", name="Copy")
+    expect(words.first).to_have_text(re.compile(r"\w+ \w+ \w+"), timeout=60_000)
+    visitor.look("draft-writing")
+    page.get_by_role("button", name="Stop").click()
+    expect(page.get_by_text("Stopped").first).to_be_visible()
+    kept = words.first.inner_text()
+    page.get_by_text("Short", exact=True).click()
+    page.get_by_role("button", name="Write again").click()
+    expect(copies).to_have_count(2, timeout=180_000)
+    expect(words.nth(1)).to_have_text(kept)
+    visitor.look("draft")
+    page.get_by_label("Written by").select_option(label="The base model, without your voice")
+    page.get_by_role("button", name="Write again").click()
+    expect(copies).to_have_count(3, timeout=180_000)
+    visitor.look("draft-both")
+
+
+def make_key(visitor: Visitor) -> None:
+    page = visitor.page
+    page.goto("/settings/")
+    page.get_by_label("What is it for?").fill("Newsletter")
+    page.get_by_role("button", name="Make a key").click()
+    expect(page.get_by_text(re.compile(r"idk-[\w-]{43}")).first).to_be_visible()
+    visitor.look("settings-key")
+
+
+def test_an_author_comes_with_posts_and_leaves_with_drafts_in_their_voice(visitor: Visitor, site: Site) -> None:
+    address = f"{visitor.device}@example.org"
+    sign_up(visitor, site, address)
+    log_in_again(visitor, address)
+    bring_in_writing(visitor)
+    train(visitor)
+    draft(visitor)
+    visitor.page.goto("/drafts/")
+    visitor.look("drafts")
+    visitor.page.goto("/voices/")
+    visitor.look("voices")
+    visitor.page.goto("/voices/slack-water/")
+    visitor.look("voice")
+    make_key(visitor)
+
+
+def test_a_lost_visitor_is_told_where_they_are(visitor: Visitor) -> None:
+    visitor.page.goto("/voices/nobodys/")
+    expect(visitor.page).to_have_url(re.compile("/accounts/login/"))
+    response = visitor.page.goto("/nowhere/")
+    assert response is not None
+    assert response.status == 404
+    visitor.complaints.clear()  # the browser reports the 404 itself
+    visitor.look("not-found")
+    expect(visitor.page.get_by_role("link", name="Idiolect").first).to_be_visible()
