@@ -13,11 +13,11 @@ from urllib.parse import urlsplit
 
 import psutil
 import pytest
-from config import stack
 from django.db import connection
 
 from adapters.models import TrainingJob, Version
 from adapters.services import submit_training, sweep_training
+from config import stack
 from tests.adapters.test_tasks import QUICK, trained_voice
 
 __all__ = ["trained_voice"]
@@ -78,7 +78,7 @@ def test_a_training_survives_a_worker_that_is_stopped_and_one_that_is_killed(tra
     job = submit_training(voice=trained_voice, by=trained_voice.owner, recipe=QUICK)
 
     worker = start_worker()
-    wait_until(lambda: steps(job) == 1, "the first step")
+    wait_until(lambda: steps(job) >= 1, "the first step")
     [trainer] = children(worker)
     stopped_at = time.monotonic()
     worker.send_signal(signal.SIGTERM)
@@ -89,8 +89,9 @@ def test_a_training_survives_a_worker_that_is_stopped_and_one_that_is_killed(tra
     assert job.events.get(kind="requeued").data == {"reason": "The site is being restarted."}
     wait_until(lambda: not trainer.is_running(), "the end of the trainer")
 
+    before = steps(job)
     worker = start_worker()  # the job's own message is there: nobody has to ring
-    wait_until(lambda: steps(job) == 2, "the first step of the second worker")
+    wait_until(lambda: steps(job) > before, "the first step of the second worker")
     [trainer] = children(worker)
     worker.kill()
     worker.wait()
