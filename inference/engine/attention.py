@@ -44,7 +44,7 @@ def packed_attention(
     out = query.new_empty(1, tokens, heads, head_dim)
     for index, piece in enumerate(batch.pieces):
         rows = piece.rows
-        keys, values = piece.cache.extend(layer, key[:, :, rows], value[:, :, rows])
+        keys, values = batch.pool.extend(layer, piece.pages, piece.past, key[:, :, rows], value[:, :, rows])
         # The heads that share a key head become rows of one query, so that keys and values are not repeated.
         grouped = query[:, :, rows].reshape(1, kv_heads, -1, head_dim)  # (1, kv_heads, groups * count, head_dim)
         count = rows.stop - rows.start

@@ -1,5 +1,5 @@
 """The packed batch of one step: which rows of the flat token tensor belong to which sequence and which adapter.
-Knows row ranges. Knows nothing of how attention or LoRA use them."""
+Knows row ranges and pages. Knows nothing of how attention or LoRA use them."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ from dataclasses import dataclass, field
 import torch
 
 from inference.engine.adapters import Adapter
-from inference.engine.cache import KVCache
+from inference.engine.cache import KVPool
 
 
 @dataclass(frozen=True, kw_only=True)
 class Piece:
     """The rows of one sequence: one token when it decodes, a chunk of its prompt when it prefills."""
 
-    cache: KVCache
+    pages: list[int]
+    """Of its cache, with room for these rows."""
     rows: slice
     past: int
     """Tokens of the sequence already in the cache."""
@@ -25,6 +26,7 @@ class Piece:
 class PackedBatch:
     """Sequences of the same adapter lie side by side, so that each adapter is read once."""
 
+    pool: KVPool
     pieces: list[Piece] = field(default_factory=list)
     adapters: list[tuple[Adapter, slice]] = field(default_factory=list)
     _masks: dict[tuple[int, int | None, int], torch.Tensor] = field(default_factory=dict)
@@ -33,10 +35,10 @@ class PackedBatch:
     def tokens(self) -> int:
         return self.pieces[-1].rows.stop if self.pieces else 0
 
-    def add(self, cache: KVCache, adapter: Adapter | None, count: int) -> int:
-        """Append `count` tokens of a sequence and return the row of its last one."""
+    def add(self, pages: list[int], past: int, count: int, adapter: Adapter | None) -> int:
+        """Append the `count` tokens of a sequence behind its first `past`; return the row of the last one."""
         rows = slice(self.tokens, self.tokens + count)
-        self.pieces.append(Piece(cache=cache, rows=rows, past=cache.length))
+        self.pieces.append(Piece(pages=pages, rows=rows, past=past))
         if adapter is not None:
             if self.adapters and self.adapters[-1][0] is adapter:
                 rows = slice(self.adapters.pop()[1].start, rows.stop)

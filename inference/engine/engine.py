@@ -13,8 +13,9 @@ from transformers import PreTrainedModel
 
 from inference.engine.adapters import Adapter, AdapterRejected, Target, read
 from inference.engine.batch import PackedBatch
-from inference.engine.cache import KVCache
+from inference.engine.cache import KVPool
 from inference.engine.model import PackedModel, end_of_text, tokens_that_fit
+from inference.engine.pages import PAGE, Pages
 from inference.engine.pool import AdapterInfo, AdapterPool
 from inference.engine.sampling import sample
 from inference.engine.scheduler import Chunk, Scheduler
@@ -32,6 +33,7 @@ class Snapshot:
     waiting_adapters: frozenset[str]
     adapters: tuple[AdapterInfo, ...]
     evictions: int
+    preemptions: int
 
 
 class Engine:
@@ -54,12 +56,14 @@ class Engine:
         self._end_ids = end_of_text(model, tokenizer)
         cuda = self._model.device.type == "cuda"
         kv_tokens = config.kv_tokens or (tokens_that_fit(self._model.cache_shape) if cuda else 32_768)
+        pages = max(1, kv_tokens // PAGE)
+        self._cache = KVPool(self._model.cache_shape, pages)
         self.vocabulary = self._model.vocabulary
-        self.context = min(self._model.max_positions, kv_tokens)
+        self.context = min(self._model.max_positions, pages * PAGE)
         self._scheduler = Scheduler(
+            pages=Pages(pages),
             max_running=config.max_running,
             max_waiting=config.max_waiting,
-            kv_tokens=kv_tokens,
             prefill_tokens=config.prefill_tokens or (2048 if cuda else 128),
         )
         target = Target(
@@ -145,8 +149,11 @@ class Engine:
     def step(self) -> list[Output]:
         """Admit what fits, read or write one piece of every running sequence, and return what is new."""
         outputs = self._admit()
+        chunks, preempted = self._scheduler.chunks()
+        for sequence in preempted:
+            self._release_adapter(sequence)
         # Side by side by adapter; sorting is stable, so first come first served holds within each.
-        chunks = sorted(self._scheduler.chunks(), key=lambda chunk: chunk.sequence.request.adapter or "")
+        chunks.sort(key=lambda chunk: chunk.sequence.request.adapter or "")
         if not chunks:
             return outputs
         complete = [chunk.sequence for chunk in chunks if chunk.completes]
@@ -168,6 +175,7 @@ class Engine:
             waiting_adapters=frozenset(s.request.adapter for s in waiting if s.request.adapter),
             adapters=tuple(self._pool.resident()),
             evictions=self._pool.evictions,
+            preemptions=self._scheduler.preemptions,
         )
 
     def close(self) -> None:
@@ -187,7 +195,6 @@ class Engine:
                     sequence.adapter = self._pool.acquire(digest)
                     if sequence.adapter is None:
                         break
-                sequence.cache = KVCache(self._model.cache_shape, sequence.limit)
             except (AdapterRejected, torch.OutOfMemoryError) as error:
                 # This request's own trouble: the others go on.
                 self._end(sequence)
@@ -199,31 +206,30 @@ class Engine:
     def _end(self, sequence: Sequence) -> None:
         self._scheduler.remove(sequence)
         del self._sequences[sequence.request.id]
-        sequence.cache = None
-        digest = sequence.request.adapter
-        if digest is not None:
-            if sequence.adapter is not None:
-                sequence.adapter = None
-                self._pool.release(digest)
-            self._pool.unclaim(digest)
+        self._release_adapter(sequence)
+        if sequence.request.adapter is not None:
+            self._pool.unclaim(sequence.request.adapter)
+
+    def _release_adapter(self, sequence: Sequence) -> None:
+        if sequence.adapter is not None:
+            self._pool.release(sequence.adapter.digest)
+            sequence.adapter = None
 
     def _forward(self, chunks: list[Chunk]) -> torch.Tensor:
         """Logits behind the last token of every chunk that completes its sequence, (complete, vocabulary)."""
-        batch = PackedBatch()
+        batch = PackedBatch(pool=self._cache)
         tokens: list[int] = []
         positions: list[int] = []
         rows: list[int] = []
         for chunk in chunks:
             sequence = chunk.sequence
-            assert sequence.cache is not None
-            past = sequence.cache.length
+            past = sequence.cached
             tokens += sequence.tokens[past : past + chunk.count]
             positions += range(past, past + chunk.count)
-            last = batch.add(sequence.cache, sequence.adapter, chunk.count)
+            last = batch.add(sequence.pages, past, chunk.count, sequence.adapter)
             if chunk.completes:
                 rows.append(last)
         logits = self._model.run(batch, tokens, positions, rows)
         for chunk in chunks:
-            assert chunk.sequence.cache is not None
-            chunk.sequence.cache.advance(chunk.count)
+            chunk.sequence.cached += chunk.count
         return logits

@@ -11,7 +11,7 @@ from transformers import PreTrainedModel
 from inference.engine import lora
 from inference.engine.attention import NAME as PACKED
 from inference.engine.batch import PackedBatch
-from inference.engine.cache import CacheShape, KVCache
+from inference.engine.cache import CacheShape, KVPool
 
 # Relative error allowed between packed attention and the model's own: rounding in bf16 stays well below, a model that
 # does anything else with its inputs does not.
@@ -69,8 +69,8 @@ class PackedModel:
         self._current = lora.CurrentBatch()
         self._layers = lora.wrap(self._model, self._model.get_output_embeddings(), self._current)
         self._model.set_attn_implementation(PACKED)
-        batch = PackedBatch()
-        batch.add(KVCache(self.cache_shape, len(probe)), None, len(probe))
+        batch = PackedBatch(pool=KVPool(self.cache_shape, 1))
+        batch.add([1], 0, len(probe), None)
         try:
             found = self.run(batch, probe, list(range(len(probe))), [len(probe) - 1])[0]
             off = ((found - expected).float().norm() / expected.float().norm()).item()

@@ -8,13 +8,12 @@ from collections import Counter
 from typing import Any
 
 from inference.engine.adapters import Adapter
-from inference.engine.cache import KVCache
 from inference.engine.text import TextStream
 from inference.engine.types import FinishReason, Output, Request
 
 
 class Sequence:
-    """`adapter` and `cache` are set while it runs."""
+    """`adapter` and `pages` are held while it runs."""
 
     def __init__(self, request: Request, *, context: int, end_ids: frozenset[int], tokenizer: Any | None) -> None:
         sampling = request.sampling
@@ -28,7 +27,9 @@ class Sequence:
         self.written: Counter[int] = Counter()
         """How often each token is in the output, for penalties."""
         self.adapter: Adapter | None = None
-        self.cache: KVCache | None = None
+        self.pages: list[int] = []
+        self.cached = 0
+        """Tokens whose keys and values are in the pages."""
         self._text = TextStream(tokenizer, sampling.stop)
 
     @property
@@ -38,7 +39,7 @@ class Sequence:
     @property
     def unread(self) -> int:
         """Tokens that the model has not read yet; 1 when decoding."""
-        return len(self.tokens) - (self.cache.length if self.cache else 0)
+        return len(self.tokens) - self.cached
 
     @property
     def must_go_on(self) -> bool:

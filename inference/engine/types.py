@@ -34,8 +34,8 @@ class EngineConfig:
     prefill_tokens: int | None = None
     """Prompt tokens read in one step, over all requests; None picks 128 on the CPU and 2048 on a GPU."""
     kv_tokens: int | None = None
-    """Tokens (prompt and output, reserved at admission) of all running sequences together; None picks 32,768 on the
-    CPU and what fits into 80 % of the free memory on a GPU."""
+    """Tokens in the key/value cache, of all running sequences together; None picks 32,768 on the CPU and what fits into
+    80 % of the free memory on a GPU. When it is full, the newest requests step back."""
 
     def __post_init__(self) -> None:
         for name in ("max_running", "max_waiting", "max_adapters", "max_rank", "prefill_tokens", "kv_tokens"):

@@ -108,12 +108,28 @@ def test_cancelled_requests_change_nothing_for_the_others(make_engine: Callable[
     assert run(engine).tokens["it"] == alone
 
 
-def test_cache_is_reserved_so_that_running_requests_never_run_out(make_engine: Callable[..., Engine]) -> None:
+def test_when_pages_run_out_the_newest_step_back_and_write_the_same_text(
+    make_engine: Callable[..., Engine], voices: dict[str, Path]
+) -> None:
+    engine = make_engine(kv_tokens=96)
+    digest = next(iter(voices))
+    engine.add_adapter(digest, voices[digest])
+    wanted = [request(str(i), "x" * (10 + i), digest if i % 2 else None, max_tokens=40) for i in range(5)]
+    alone = {id: tokens for each in wanted for id, tokens in run(engine, each).tokens.items()}
+    assert engine.snapshot().preemptions == 0
+    written = run(engine, *wanted)
+    assert written.tokens == alone
+    assert engine.snapshot().preemptions > 0
+    assert list(written.last)[0] == "0"
+
+
+def test_the_oldest_is_never_preempted(make_engine: Callable[..., Engine]) -> None:
     engine = make_engine(kv_tokens=64)
     for name in ("a", "b", "c"):
-        engine.submit(request(name, "x" * 10, max_tokens=20))
-    assert who(engine) == {"a", "b"}
+        engine.submit(request(name, "x" * 10, max_tokens=50))
     assert engine.context == 64
+    for _ in range(50):
+        assert "a" in who(engine)
 
 
 def test_text_ends_at_the_end_of_the_context(make_engine: Callable[..., Engine]) -> None:
