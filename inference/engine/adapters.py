@@ -3,11 +3,12 @@ Knows safetensors and PEFT's configuration. Knows nothing of which adapters are 
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -42,22 +43,57 @@ class AdapterRejected(ValueError):
         super().__init__(f"adapter {digest} is refused: {reason}")
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Layout:
+    """Where the modules lie in a block. Adapters of the same modules share one, whatever their ranks."""
+
+    number: int
+    """Counts the layouts of one engine."""
+    starts: dict[str, int]
+    """Module name -> where its A begins, and B behind it, in values per rank."""
+    shapes: Mapping[str, tuple[int, int]]
+    """Module name -> (in, out)."""
+    size: int
+    """Values per rank of all modules."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Adapter:
-    """Weights of one adapter, ready to multiply: the scale alpha / rank is folded into B."""
+    """Weights of one adapter, ready to multiply, as one block: a copy to the device is one copy.
+
+    The scale alpha / rank is folded into B. Zeros fill the rank up to a multiple of 8, so that every row is aligned.
+    """
 
     digest: str
     rank: int
-    layers: dict[str, tuple[torch.Tensor, torch.Tensor]]
-    """Module name -> A (rank, in) and B (out, rank)."""
+    layout: Layout
+    block: torch.Tensor
+    """(padded * layout.size,): module after module, A (padded, in) and then B (out, padded)."""
+
+    @property
+    def padded(self) -> int:
+        return padded(self.rank)
 
     @property
     def bytes(self) -> int:
-        return sum(a.nbytes + b.nbytes for a, b in self.layers.values())
+        return self.block.nbytes
+
+    def pair(self, module: str) -> tuple[torch.Tensor, torch.Tensor] | None:
+        """A (padded, in) and B (out, padded), or None when the adapter leaves the module alone."""
+        start = self.layout.starts.get(module)
+        if start is None:
+            return None
+        inputs, outputs = self.layout.shapes[module]
+        rank = self.padded
+        first, second, end = (rank * place for place in (start, start + inputs, start + inputs + outputs))
+        return self.block[first:second].view(rank, inputs), self.block[second:end].view(outputs, rank)
 
     def to(self, device: torch.device) -> Adapter:
-        layers = {name: (a.to(device), b.to(device)) for name, (a, b) in self.layers.items()}
-        return Adapter(digest=self.digest, rank=self.rank, layers=layers)
+        return replace(self, block=self.block.to(device))
+
+
+def padded(rank: int) -> int:
+    return -(-rank // 8) * 8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,6 +108,22 @@ class Target:
     """Largest rank accepted."""
     dtype: torch.dtype
     """Of the weights in memory."""
+    _layouts: dict[tuple[str, ...], Layout] = field(default_factory=dict)
+    _numbers: Iterator[int] = field(default_factory=itertools.count)
+
+    def layout(self, found: Collection[str]) -> Layout:
+        """The one layout of adapters for just these modules."""
+        names = tuple(name for name in self.modules if name in found)
+        if (known := self._layouts.get(names)) is not None:
+            return known
+        ends = list(itertools.accumulate(sum(self.modules[name]) for name in names))
+        layout = Layout(
+            number=next(self._numbers),
+            starts=dict(zip(names, [0, *ends], strict=False)),
+            shapes=self.modules,
+            size=ends[-1],
+        )
+        return self._layouts.setdefault(names, layout)  # adapters are read in any thread
 
 
 def read(digest: str, folder: Path, target: Target) -> Adapter:
@@ -88,11 +140,10 @@ def read(digest: str, folder: Path, target: Target) -> Adapter:
             raise ValueError(f"it was trained on the base model {base}, and this one is {target.base_digest}")
         with safe_open(folder / WEIGHTS, framework="pt") as file:
             _check_header(file, config, rank, target)
-            layers = _read_layers(file, scale, target.dtype)
+            return _read_block(file, digest, rank, scale, target)
     except (SafetensorError, OSError, ValueError, AttributeError, TypeError) as error:
         # Attribute and type errors come from JSON of another shape than PEFT writes.
         raise AdapterRejected(digest, str(error)) from error
-    return Adapter(digest=digest, rank=rank, layers=layers)
 
 
 def _check_config(config: dict[str, Any], max_rank: int) -> tuple[int, float]:
@@ -134,15 +185,19 @@ def _check_header(file: Any, config: dict[str, Any], rank: int, target: Target) 
             raise ValueError(f"its weights lack {len(missing)} modules of target_modules, the first is {missing[0]}")
 
 
-def _read_layers(file: Any, scale: float, dtype: torch.dtype) -> dict[str, tuple[torch.Tensor, torch.Tensor]]:
-    pairs: dict[str, dict[str, torch.Tensor]] = {}
-    for key in file.keys():  # noqa: SIM118
-        match = _KEY.fullmatch(key)
-        assert match is not None
+def _read_block(file: Any, digest: str, rank: int, scale: float, target: Target) -> Adapter:
+    matches = {key: match for key in file.keys() if (match := _KEY.fullmatch(key))}  # noqa: SIM118
+    layout = target.layout({match["module"] for match in matches.values()})
+    block = torch.zeros(padded(rank) * layout.size, dtype=target.dtype)
+    adapter = Adapter(digest=digest, rank=rank, layout=layout, block=block)
+    for key, match in matches.items():
         weight = file.get_tensor(key)
         if not bool(weight.isfinite().all()):
             raise ValueError(f"tensor {key} holds values that are not finite")
-        if match["side"] == "B":
-            weight = weight.float() * scale  # in fp32: a scale that is no power of two would cost bf16 a bit
-        pairs.setdefault(match["module"], {})[match["side"]] = weight.to(dtype)
-    return {module: (pair["A"], pair["B"]) for module, pair in pairs.items()}
+        pair = adapter.pair(match["module"])
+        assert pair is not None
+        if match["side"] == "A":
+            pair[0][:rank] = weight
+        else:
+            pair[1][:, :rank] = weight.float() * scale  # in fp32: a scale that is no power of two would cost bf16 a bit
+    return adapter

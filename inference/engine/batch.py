@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import torch
 
 from inference.engine.adapters import Adapter
+from inference.engine.batch_tensors import BatchTensors
 from inference.engine.cache import KVPool
 
 
@@ -27,22 +28,30 @@ class PackedBatch:
     """Sequences of the same adapter lie side by side, so that each adapter is read once."""
 
     pool: KVPool
+    tokens: list[int] = field(default_factory=list)
+    positions: list[int] = field(default_factory=list)
     pieces: list[Piece] = field(default_factory=list)
     adapters: list[tuple[Adapter, slice]] = field(default_factory=list)
+    tensors: BatchTensors | None = None
+    """The same for kernels, where these run."""
     _masks: dict[tuple[int, int | None, int], torch.Tensor] = field(default_factory=dict)
 
     @property
-    def tokens(self) -> int:
-        return self.pieces[-1].rows.stop if self.pieces else 0
+    def decodes(self) -> bool:
+        """Whether every piece is a single token."""
+        return len(self.tokens) == len(self.pieces)
 
-    def add(self, pages: list[int], past: int, count: int, adapter: Adapter | None) -> int:
-        """Append the `count` tokens of a sequence behind its first `past`; return the row of the last one."""
-        rows = slice(self.tokens, self.tokens + count)
+    def add(self, tokens: list[int], past: int, pages: list[int], adapter: Adapter | None) -> int:
+        """Append `tokens` of a sequence, those behind its first `past`; return the row of the last one."""
+        rows = slice(len(self.tokens), len(self.tokens) + len(tokens))
+        self.tokens += tokens
+        self.positions += range(past, past + len(tokens))
         self.pieces.append(Piece(pages=pages, rows=rows, past=past))
         if adapter is not None:
+            first = rows.start
             if self.adapters and self.adapters[-1][0] is adapter:
-                rows = slice(self.adapters.pop()[1].start, rows.stop)
-            self.adapters.append((adapter, rows))
+                first = self.adapters.pop()[1].start
+            self.adapters.append((adapter, slice(first, rows.stop)))
         return rows.stop - 1
 
     def mask(self, index: int, window: int | None, groups: int, device: torch.device) -> torch.Tensor:

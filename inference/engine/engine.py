@@ -13,11 +13,13 @@ from transformers import PreTrainedModel
 
 from inference.engine.adapters import Adapter, AdapterRejected, Target, read
 from inference.engine.batch import PackedBatch
+from inference.engine.batch_tensors import rank_class
 from inference.engine.cache import KVPool
-from inference.engine.model import PackedModel, end_of_text, tokens_that_fit
+from inference.engine.graphs import DecodeGraphs
+from inference.engine.model import PackedModel, bytes_that_fit, end_of_text
 from inference.engine.pages import PAGE, Pages
 from inference.engine.pool import AdapterInfo, AdapterPool
-from inference.engine.sampling import sample
+from inference.engine.sampling import is_greedy, sample
 from inference.engine.scheduler import Chunk, Scheduler
 from inference.engine.sequence import Sequence
 from inference.engine.types import EngineConfig, InvalidField, Output, Request
@@ -55,7 +57,13 @@ class Engine:
         self._tokenizer = tokenizer
         self._end_ids = end_of_text(model, tokenizer)
         cuda = self._model.device.type == "cuda"
-        kv_tokens = config.kv_tokens or (tokens_that_fit(self._model.cache_shape) if cuda else 32_768)
+        kv_tokens, adapter_bytes = config.kv_tokens, config.adapter_bytes
+        if cuda:
+            # One budget, split once: what adapters may take is not there for pages.
+            room = bytes_that_fit(self._model.device)
+            adapter_bytes = adapter_bytes or room * 3 // 10
+            kv_tokens = kv_tokens or max(1, (room - adapter_bytes) // self._model.cache_shape.bytes_per_token)
+        kv_tokens = kv_tokens or 32_768
         pages = max(1, kv_tokens // PAGE)
         self._cache = KVPool(self._model.cache_shape, pages)
         self.vocabulary = self._model.vocabulary
@@ -72,8 +80,14 @@ class Engine:
             max_rank=config.max_rank,
             dtype=self._model.dtype,
         )
-        self._pool = AdapterPool(target, self._model.device, config.max_adapters, on_load)
+        self._pool = AdapterPool(target, self._model.device, config.max_adapters, adapter_bytes, on_load)
         self._sequences: dict[str, Sequence] = {}
+        self._graphs: DecodeGraphs | None = None
+        if cuda:
+            with torch.inference_mode():
+                self._graphs = DecodeGraphs(
+                    self._model, self._cache, max_running=config.max_running, context=self.context
+                )
 
     # Adapters
 
@@ -87,6 +101,9 @@ class Engine:
     def install(self, adapter: Adapter, folder: Path) -> None:
         """Make an adapter that was read usable; `folder` is where it is read from again after an eviction."""
         self._pool.add(adapter, folder)
+        if self._graphs is not None:
+            with torch.inference_mode():
+                self._graphs.prepare(rank_class([adapter]))
 
     def add_adapter(self, digest: str, folder: Path) -> None:
         """Read and install. Raises AdapterRejected."""
@@ -157,13 +174,11 @@ class Engine:
         if not chunks:
             return outputs
         complete = [chunk.sequence for chunk in chunks if chunk.completes]
-        logits = self._forward(chunks)  # (complete, vocabulary)
-        if complete:
-            for sequence, token in zip(complete, sample(logits, complete), strict=True):
-                output = sequence.append(token)
-                outputs.append(output)
-                if output.finish_reason is not None:
-                    self._end(sequence)
+        for sequence, token in zip(complete, self._forward(chunks, complete), strict=True):
+            output = sequence.append(token)
+            outputs.append(output)
+            if output.finish_reason is not None:
+                self._end(sequence)
         return outputs
 
     def snapshot(self) -> Snapshot:
@@ -178,11 +193,20 @@ class Engine:
             preemptions=self._scheduler.preemptions,
         )
 
+    def bytes_read(self) -> int:
+        """What a step has to read at least now: weights, each running adapter once, and the cache of all who run."""
+        running = self._scheduler.running
+        adapters = {id(s.adapter): s.adapter.bytes for s in running if s.adapter is not None}
+        cached = sum(sequence.cached for sequence in running)
+        cache = cached * self._model.cache_shape.bytes_per_token
+        return self._model.bytes_read + sum(adapters.values()) + cache
+
     def close(self) -> None:
         """Drop all requests and give the model back as it was."""
         for request_id in list(self._sequences):
             self.cancel(request_id)
         self._model.close()
+        self._graphs = None
 
     # Inside
 
@@ -215,21 +239,23 @@ class Engine:
             self._pool.release(sequence.adapter.digest)
             sequence.adapter = None
 
-    def _forward(self, chunks: list[Chunk]) -> torch.Tensor:
-        """Logits behind the last token of every chunk that completes its sequence, (complete, vocabulary)."""
+    def _forward(self, chunks: list[Chunk], complete: list[Sequence]) -> list[int]:
+        """Run the model; the next token of each sequence that it has read completely."""
         batch = PackedBatch(pool=self._cache)
-        tokens: list[int] = []
-        positions: list[int] = []
         rows: list[int] = []
         for chunk in chunks:
             sequence = chunk.sequence
             past = sequence.cached
-            tokens += sequence.tokens[past : past + chunk.count]
-            positions += range(past, past + chunk.count)
-            last = batch.add(sequence.pages, past, chunk.count, sequence.adapter)
+            last = batch.add(sequence.tokens[past : past + chunk.count], past, sequence.pages, sequence.adapter)
             if chunk.completes:
                 rows.append(last)
-        logits = self._model.run(batch, tokens, positions, rows)
+        greedy = all(is_greedy(sequence) for sequence in complete)
+        if self._graphs is not None and batch.decodes:
+            logits, likeliest = self._graphs.run(batch)  # one row a sequence, in order
+        else:
+            logits = self._model.run(batch, rows)  # (complete, vocabulary)
+            likeliest = logits.argmax(dim=-1) if greedy else logits
         for chunk in chunks:
             chunk.sequence.cached += chunk.count
-        return logits
+        tokens: list[int] = likeliest.tolist() if greedy else sample(logits, complete)
+        return tokens

@@ -11,6 +11,7 @@ from transformers import PreTrainedModel
 from inference.engine import lora
 from inference.engine.attention import NAME as PACKED
 from inference.engine.batch import PackedBatch
+from inference.engine.batch_tensors import AdapterTable, pack
 from inference.engine.cache import CacheShape, KVPool
 
 # Relative error allowed between packed attention and the model's own: rounding in bf16 stays well below, a model that
@@ -43,13 +44,30 @@ class PackedModel:
         """Module name -> (in, out) of every linear layer that may carry LoRA."""
         return {name: (layer.base.in_features, layer.base.out_features) for name, layer in self._layers.items()}
 
-    def run(self, batch: PackedBatch, tokens: list[int], positions: list[int], rows: list[int]) -> torch.Tensor:
+    @property
+    def bytes_read(self) -> int:
+        """Weights that every step reads: all but a table of embeddings that is not the head's too."""
+        tables = {self._model.get_input_embeddings().weight} - {self._model.get_output_embeddings().weight}
+        return sum(weight.nbytes for weight in self._model.parameters() if weight not in tables)
+
+    def run(self, batch: PackedBatch, rows: list[int]) -> torch.Tensor:
         """One pass over the packed tokens, writing their keys and values; logits behind `rows`, (rows, vocabulary)."""
+        if self.adapter_table is not None:
+            batch.tensors = pack(batch, self.adapter_table)
+            tokens, positions = batch.tensors.tokens, batch.tensors.positions
+        else:
+            tokens, positions = torch.tensor(batch.tokens), torch.tensor(batch.positions)
+        return self.forward(batch, tokens, positions, torch.tensor(rows, dtype=torch.long).to(self.device))
+
+    def forward(
+        self, batch: PackedBatch, tokens: torch.Tensor, positions: torch.Tensor, rows: torch.Tensor | int
+    ) -> torch.Tensor:
+        """The model itself. tokens and positions are (tokens,); rows is as in `run`, or 0 for all of them."""
         self._current.batch = batch
         logits: torch.Tensor = self._model(
-            input_ids=torch.tensor([tokens], device=self.device),
-            position_ids=torch.tensor([positions], device=self.device),
-            logits_to_keep=torch.tensor(rows, dtype=torch.long, device=self.device),
+            input_ids=tokens[None],
+            position_ids=positions[None],
+            logits_to_keep=rows,
             use_cache=False,
             batch=batch,
         ).logits
@@ -68,17 +86,27 @@ class PackedModel:
         self._own_attention: str = self._model.config._attn_implementation
         self._current = lora.CurrentBatch()
         self._layers = lora.wrap(self._model, self._model.get_output_embeddings(), self._current)
+        self.adapter_table: AdapterTable | None = None
+        if use_kernels(self.device):
+            self.adapter_table = AdapterTable(self.linear_shapes, self.dtype, self.device)
+            with torch.inference_mode(False), torch.no_grad():  # weights stay ordinary tensors
+                lora.join_siblings(self._layers)
         self._model.set_attn_implementation(PACKED)
         batch = PackedBatch(pool=KVPool(self.cache_shape, 1))
-        batch.add([1], 0, len(probe), None)
+        batch.add(probe, 0, [1], None)
         try:
-            found = self.run(batch, probe, list(range(len(probe))), [len(probe) - 1])[0]
+            found = self.run(batch, [len(probe) - 1])[0]
             off = ((found - expected).float().norm() / expected.float().norm()).item()
             if not off < _TOLERANCE:
                 raise ValueError(f"under packed attention its logits are off by {off:.2g}")
         except ValueError as error:
             self.close()
             raise ValueError(f"{type(self._model).__name__} cannot be served: {error}") from error
+
+
+def use_kernels(device: torch.device) -> bool:
+    """Whether attention and LoRA are Triton kernels; plain torch otherwise."""
+    return device.type == "cuda"
 
 
 def end_of_text(model: PreTrainedModel, tokenizer: Any | None) -> frozenset[int]:
@@ -89,7 +117,7 @@ def end_of_text(model: PreTrainedModel, tokenizer: Any | None) -> frozenset[int]
     return frozenset(i for i in flat if i is not None and i < model.config.get_text_config().vocab_size)
 
 
-def tokens_that_fit(shape: CacheShape) -> int:
-    """Cache tokens for which a GPU has memory now, leaving a fifth for adapters and activations."""
-    free, _ = torch.cuda.mem_get_info(shape.device)
-    return max(1, int(free * 0.8) // shape.bytes_per_token)
+def bytes_that_fit(device: torch.device) -> int:
+    """Memory of a GPU for pages and adapters, leaving a tenth of what is free for activations and graphs."""
+    free, _ = torch.cuda.mem_get_info(device)
+    return free * 9 // 10

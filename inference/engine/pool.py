@@ -3,6 +3,7 @@ Knows least recently used and deferred unloading. Knows nothing of batches or HT
 
 from __future__ import annotations
 
+import math
 import time
 from collections import Counter, OrderedDict
 from collections.abc import Callable
@@ -31,18 +32,27 @@ class AdapterInfo:
 
 
 class AdapterPool:
-    """At most `limit` adapters on the device; any number known, each by the folder it can be read from again.
+    """At most `limit` adapters of `budget` bytes on the device; any number known, each by the folder to read it from.
 
     A request holds a claim from submission to its end, so that unloading waits for it. It holds a place on the device
     only while it runs (`acquire` to `release`), so that waiting requests of many voices do not pin the device full.
     """
 
-    def __init__(self, target: Target, device: torch.device, limit: int, on_load: Callable[[float], None]) -> None:
+    def __init__(
+        self,
+        target: Target,
+        device: torch.device,
+        limit: int,
+        budget: int | None,
+        on_load: Callable[[float], None],
+    ) -> None:
         self.target = target
         self._device = device
         self._limit = limit
+        self._budget = math.inf if budget is None else budget
         self._on_load = on_load
         self._folders: dict[str, Path] = {}
+        self._sizes: dict[str, int] = {}
         self._retired: set[str] = set()
         self._claims: Counter[str] = Counter()
         self._running: Counter[str] = Counter()
@@ -54,7 +64,8 @@ class AdapterPool:
         """Make an adapter known, and resident if there is a place for it. Adding it again revokes an unload."""
         self._folders[adapter.digest] = folder
         self._retired.discard(adapter.digest)
-        if adapter.digest not in self._resident and self._make_room():
+        self._sizes[adapter.digest] = adapter.bytes
+        if adapter.digest not in self._resident and self._make_room(adapter.bytes):
             self._place(adapter)
 
     def remove(self, digest: str) -> None:
@@ -83,7 +94,7 @@ class AdapterPool:
         Reads an evicted adapter again, and so may raise AdapterRejected when its files have changed.
         """
         if digest not in self._resident:
-            if not self._make_room():
+            if not self._make_room(self._sizes[digest]):
                 return None
             started = time.perf_counter()
             self._place(read(digest, self._folders[digest], self.target))
@@ -118,15 +129,19 @@ class AdapterPool:
         self._resident.move_to_end(digest)
         self._last_used[digest] = time.time()
 
-    def _make_room(self) -> bool:
-        if len(self._resident) < self._limit:
-            return True
-        idle = next((digest for digest in self._resident if not self._running[digest]), None)
-        if idle is None:
-            return False
-        self._drop(idle)
-        self.evictions += 1
+    def _make_room(self, size: int) -> bool:
+        """Evict until `size` bytes fit. One adapter always fits, or its requests would wait for ever."""
+        while self._resident and not self._fits(size):
+            idle = next((digest for digest in self._resident if not self._running[digest]), None)
+            if idle is None:
+                return False
+            self._drop(idle)
+            self.evictions += 1
         return True
+
+    def _fits(self, size: int) -> bool:
+        held = sum(self._sizes[digest] for digest in self._resident)
+        return len(self._resident) < self._limit and held + size <= self._budget
 
     def _forget_if_unused(self, digest: str) -> None:
         if not self._claims[digest]:
@@ -134,9 +149,9 @@ class AdapterPool:
             del self._claims[digest], self._running[digest]
             if digest in self._retired:
                 self._retired.discard(digest)
-                del self._folders[digest]
                 if digest in self._resident:
                     self._drop(digest)
+                del self._folders[digest], self._sizes[digest]
 
     def _drop(self, digest: str) -> None:
         del self._resident[digest], self._last_used[digest]

@@ -3,16 +3,25 @@ Knows penalties and filters. Knows nothing of models, caches or text."""
 
 from __future__ import annotations
 
+import math
+
 import torch
 
 from inference.engine.sequence import Sequence
 
 
+def is_greedy(sequence: Sequence) -> bool:
+    """Whether the likeliest token is the answer as it stands."""
+    return sequence.request.sampling.temperature == 0 and not _penalised(sequence)
+
+
 def sample(logits: torch.Tensor, sequences: list[Sequence]) -> list[int]:
-    """logits is (sequences, vocabulary); returns a token for each."""
-    logits = logits.float()
-    for row, sequence in zip(logits, sequences, strict=True):
-        _penalise(row, sequence)
+    """logits is (sequences, vocabulary) and stays as it is; returns a token for each."""
+    if all(is_greedy(sequence) for sequence in sequences):
+        likeliest: list[int] = logits.argmax(dim=-1).tolist()
+        return likeliest
+    logits = logits.to(torch.float32, copy=True)
+    _penalise(logits, sequences)
     tokens: list[int] = logits.argmax(dim=-1).tolist()
     drawn = [i for i, sequence in enumerate(sequences) if sequence.request.sampling.temperature > 0]
     if drawn:
@@ -22,20 +31,47 @@ def sample(logits: torch.Tensor, sequences: list[Sequence]) -> list[int]:
     return tokens
 
 
-def _penalise(row: torch.Tensor, sequence: Sequence) -> None:
-    """Penalties as OpenAI and vLLM define them, in place on (vocabulary,)."""
+def _penalised(sequence: Sequence) -> bool:
     sampling = sequence.request.sampling
-    if sampling.repetition_penalty != 1:
-        seen = torch.tensor(sorted({*sequence.request.prompt, *sequence.written}), device=row.device)
-        values = row[seen]
-        penalty = sampling.repetition_penalty
-        row[seen] = torch.where(values > 0, values / penalty, values * penalty)
-    if sequence.written and (sampling.presence_penalty or sampling.frequency_penalty):
-        written = torch.tensor(list(sequence.written), device=row.device)
-        times = torch.tensor(list(sequence.written.values()), device=row.device, dtype=row.dtype)
-        row[written] -= sampling.presence_penalty + sampling.frequency_penalty * times
-    if sequence.must_go_on and sequence.end_ids:
-        row[torch.tensor(sorted(sequence.end_ids), device=row.device)] = -torch.inf
+    return bool(
+        sampling.repetition_penalty != 1
+        or sampling.presence_penalty
+        or sampling.frequency_penalty
+        or (sequence.must_go_on and sequence.end_ids)
+    )
+
+
+def _penalise(logits: torch.Tensor, sequences: list[Sequence]) -> None:
+    """Penalties as OpenAI and vLLM define them, in place on (sequences, vocabulary)."""
+    repeated: list[tuple[int, int, float]] = []  # row, token, value
+    written: list[tuple[int, int, float]] = []
+    forbidden: list[tuple[int, int, float]] = []
+    for row, sequence in enumerate(sequences):
+        sampling = sequence.request.sampling
+        if sampling.repetition_penalty != 1:
+            seen = {*sequence.request.prompt, *sequence.written}
+            repeated += [(row, token, sampling.repetition_penalty) for token in seen]
+        if sampling.presence_penalty or sampling.frequency_penalty:
+            for token, times in sequence.written.items():
+                written.append((row, token, sampling.presence_penalty + sampling.frequency_penalty * times))
+        if sequence.must_go_on:
+            forbidden += [(row, token, math.inf) for token in sequence.end_ids]
+    if repeated:
+        place, penalty = _places(repeated, logits.device)
+        values = logits[place]
+        logits[place] = torch.where(values > 0, values / penalty, values * penalty)
+    for entries in (written, forbidden):
+        if entries:
+            place, amount = _places(entries, logits.device)
+            logits[place] = logits[place] - amount
+
+
+def _places(
+    entries: list[tuple[int, int, float]], device: torch.device
+) -> tuple[tuple[torch.Tensor, torch.Tensor], torch.Tensor]:
+    """Index (rows, tokens) and values."""
+    rows, tokens, values = zip(*entries, strict=True)
+    return (torch.tensor(rows, device=device), torch.tensor(tokens, device=device)), torch.tensor(values, device=device)
 
 
 def _draw(logits: torch.Tensor, sequences: list[Sequence]) -> list[int]:

@@ -29,16 +29,26 @@ class EngineConfig:
     """Requests that may wait beyond those; the next one is refused."""
     max_adapters: int = 32
     """Adapters on the device. Not below `max_running`, or requests of many voices wait for each other."""
+    adapter_bytes: int | None = None
+    """Bytes of adapters on the device; None picks 30 % of the budget on a GPU, and no limit on the CPU."""
     max_rank: int = 256
     """Largest LoRA rank accepted."""
     prefill_tokens: int | None = None
     """Prompt tokens read in one step, over all requests; None picks 128 on the CPU and 2048 on a GPU."""
     kv_tokens: int | None = None
-    """Tokens in the key/value cache, of all running sequences together; None picks 32,768 on the CPU and what fits into
-    80 % of the free memory on a GPU. When it is full, the newest requests step back."""
+    """Tokens in the key/value cache, of all running sequences together; None picks 32,768 on the CPU, and on a GPU what
+    adapters leave of the budget, 90 % of the free memory. When it is full, the newest requests step back."""
 
     def __post_init__(self) -> None:
-        for name in ("max_running", "max_waiting", "max_adapters", "max_rank", "prefill_tokens", "kv_tokens"):
+        for name in (
+            "max_running",
+            "max_waiting",
+            "max_adapters",
+            "max_rank",
+            "adapter_bytes",
+            "prefill_tokens",
+            "kv_tokens",
+        ):
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise InvalidField(name, f"must be at least 1, not {value}")

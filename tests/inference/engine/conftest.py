@@ -3,12 +3,17 @@ Knows nothing of HTTP."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+
+if not torch.cuda.is_available():
+    os.environ["TRITON_INTERPRET"] = "1"  # read when Triton is first imported, which transformers may do
+
 from transformers import LlamaForCausalLM
 
 from adapters.store import AdapterStore

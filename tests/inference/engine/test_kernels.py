@@ -1,0 +1,136 @@
+"""The kernels compute what plain torch computes: on a GPU where there is one, in Triton's interpreter elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from transformers import LlamaForCausalLM, MistralConfig, MistralForCausalLM
+
+pytest.importorskip("triton")
+
+from inference.engine import Engine, EngineConfig, attention_kernels, lora_kernels, model
+from inference.engine.adapters import Adapter, Target
+from inference.engine.batch import PackedBatch
+from inference.engine.batch_tensors import AdapterTable, pack
+from inference.engine.cache import CacheShape, KVPool
+from inference.engine.pages import Pages
+from tests.inference import tiny
+from tests.inference.engine.conftest import request, run
+
+DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def off(found: torch.Tensor, expected: torch.Tensor) -> float:
+    """Relative error."""
+    return ((found.double().cpu() - expected).norm() / expected.norm()).item()
+
+
+@pytest.mark.parametrize(("head_dim", "heads", "kv_heads", "window"), [(64, 6, 2, None), (12, 4, 4, 20)])
+def test_attention_over_pages(head_dim: int, heads: int, kv_heads: int, window: int | None) -> None:
+    torch.manual_seed(0)
+    shape = CacheShape(layers=1, kv_heads=kv_heads, head_dim=head_dim, dtype=torch.float32, device=DEVICE)
+    pool, pages = KVPool(shape, 40), Pages(40)
+    table = AdapterTable({"module": (8, 8)}, torch.float32, DEVICE)
+    lengths = ((0, 70), (33, 1), (40, 30), (0, 1), (150, 1))  # in the cache already, and new
+    held: list[list[int]] = [[] for _ in lengths]
+    keys = [torch.randn(past + new, kv_heads, head_dim) for past, new in lengths]
+    values = [torch.randn_like(each) for each in keys]
+    batch = PackedBatch(pool=pool)
+    for own, k, v, (past, new) in zip(held, keys, values, lengths, strict=True):
+        assert pages.take(own, past + new)
+        slots = pool.slots(own)[:past]
+        pool.tensor[0, 0][:, slots] = k[:past].transpose(0, 1).to(DEVICE)
+        pool.tensor[0, 1][:, slots] = v[:past].transpose(0, 1).to(DEVICE)
+        batch.add([1] * new, past, own, None)
+    new_keys = torch.cat([k[past:] for k, (past, _) in zip(keys, lengths, strict=True)]).to(DEVICE)
+    new_values = torch.cat([v[past:] for v, (past, _) in zip(values, lengths, strict=True)]).to(DEVICE)
+    query = torch.randn(len(batch.tokens), heads, head_dim)
+    found = attention_kernels.attend(
+        query.to(DEVICE), new_keys, new_values, pool.tensor[0], pack(batch, table), scale=head_dim**-0.5, window=window
+    )
+
+    row = 0
+    for k, v, (past, new) in zip(keys, values, lengths, strict=True):
+        for position in range(past, past + new):
+            first = max(0, position - window + 1) if window else 0
+            seen = slice(first, position + 1)
+            k_seen = k[seen].double().repeat_interleave(heads // kv_heads, 1)
+            v_seen = v[seen].double().repeat_interleave(heads // kv_heads, 1)
+            weights = torch.einsum("hd,nhd->hn", query[row].double(), k_seen).mul(head_dim**-0.5).softmax(-1)
+            assert off(found[row], torch.einsum("hn,nhd->hd", weights, v_seen)) < 1e-5
+            row += 1
+
+
+@pytest.mark.parametrize("decoding", [True, False])
+def test_lora_of_mixed_ranks_and_modules(decoding: bool) -> None:
+    torch.manual_seed(0)
+    modules = {"q": (200, 64), "k": (200, 24), "v": (200, 24), "o": (64, 200)}
+    target = Target(base_digest="", modules=modules, max_rank=64, dtype=torch.float32)
+    table = AdapterTable(modules, torch.float32, DEVICE)
+    adapters: list[Adapter | None] = [None]
+    for rank, names in ((8, "qkvo"), (3, "qv"), (33, "qkvo"), (16, "o")):
+        layout = target.layout(set(names))
+        block = torch.randn(-(-rank // 8) * 8 * layout.size) * 0.1
+        adapters.append(Adapter(digest=names, rank=rank, layout=layout, block=block).to(DEVICE))
+    batch = PackedBatch(
+        pool=KVPool(CacheShape(layers=1, kv_heads=1, head_dim=8, dtype=torch.float32, device=DEVICE), 1)
+    )
+    owners: list[Adapter | None] = []
+    for adapter, rows in zip(adapters, (2, 19, 1, 3, 1), strict=True):
+        for count in [1] * rows if decoding else [rows * 5]:
+            batch.add([1] * count, 0, [1] * 6, adapter)
+            owners += [adapter] * count
+    chunks = pack(batch, table).lora
+    assert chunks is not None
+    for first, names in ((0, "qkv"), (3, "o")):
+        hidden = torch.randn(len(owners), modules[names[0]][0])
+        before = [torch.randn(len(owners), modules[name][1]) for name in names]
+        outs = [each.clone().to(DEVICE) for each in before]
+        lora_kernels.add_deltas(hidden.to(DEVICE), outs, first, chunks)
+        for name, out, expected in zip(names, outs, before, strict=True):
+            wanted = expected.double()
+            for row, adapter in enumerate(owners):
+                if adapter is not None and (pair := adapter.pair(name)) is not None:
+                    down, up = (side.double().cpu() for side in pair)
+                    wanted[row] += up @ (down @ hidden[row].double())
+            assert off(out, wanted) < 1e-5
+
+
+@pytest.fixture
+def kernels(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The engine of a CPU uses them too."""
+    monkeypatch.setattr(model, "use_kernels", lambda device: True)
+
+
+@pytest.mark.usefixtures("kernels")
+def test_the_engine_on_kernels_writes_what_peft_writes(
+    make_engine: Callable[..., Engine], voices: dict[str, Path], tiny_model: LlamaForCausalLM
+) -> None:
+    encode = tiny.tokenizer()
+    cases = dict(zip(["Once upon", "x", "y" * 30, "z"], [None, *list(voices)[:4]], strict=False))
+    expected = {
+        prompt: tiny.generate(tiny_model, voices[voice] if voice else None, encode(prompt).input_ids, 4)
+        for prompt, voice in cases.items()
+    }
+    engine = make_engine(prefill_tokens=20)
+    for digest in filter(None, cases.values()):
+        engine.add_adapter(digest, voices[digest])
+    written = run(engine, *(request(prompt, prompt, voice, max_tokens=4) for prompt, voice in cases.items()))
+    assert written.tokens == expected
+
+
+@pytest.mark.usefixtures("kernels")
+def test_sliding_windows_on_kernels() -> None:
+    torch.manual_seed(3)
+    sizes = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4}
+    config = MistralConfig(
+        **sizes, num_key_value_heads=2, vocab_size=97, sliding_window=5, initializer_range=0.3, eos_token_id=None
+    )
+    mistral = MistralForCausalLM(config).eval()
+    prompt = tuple(range(20, 40))
+    expected = tiny.generate(mistral, None, prompt, 4)
+    engine = Engine(mistral, None, EngineConfig(base_digest=tiny.DIGEST, prefill_tokens=6))
+    assert run(engine, request("one", prompt, max_tokens=4)).tokens["one"] == expected
