@@ -9,7 +9,7 @@ import hashlib
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,8 @@ from bench import machine
 from bench.workload import BASE_DIGEST, MODULES, SHAPES, Job, Workload, dummy_model, write_dummy_adapter
 from inference.engine import Engine, EngineConfig, Request, SamplingParams
 
+_LIMITS = ("max_running", "max_adapters", "adapter_bytes", "prefill_tokens", "kv_tokens")
+
 
 @dataclass
 class Measured:
@@ -31,6 +33,8 @@ class Measured:
     finished: int = 0
     first: list[float] = field(default_factory=list)
     """Seconds from arrival to first token, by request."""
+    bytes_read: int = 0
+    """What all steps had to read at least."""
     between: list[float] = field(default_factory=list)
     """Seconds from one token to the next of the same request."""
 
@@ -55,7 +59,9 @@ def drive(engine: Engine, jobs: Sequence[Job], digests: Sequence[str], seconds: 
         if not engine.has_work():
             time.sleep(max(0.0, pending[submitted].arrival - now))
             continue
-        for output in engine.step():
+        outputs = engine.step()
+        done.bytes_read += engine.bytes_read()
+        for output in outputs:
             assert output.error is None, output.error
             moment = time.perf_counter() - start
             if output.request_id in last:
@@ -76,13 +82,16 @@ def measure(arguments: argparse.Namespace, model: PreTrainedModel, adapter: Path
         gc.collect()
         torch.cuda.empty_cache()  # the engine asks how much is free
         torch.cuda.reset_peak_memory_stats()
-    limits = {name: getattr(arguments, name) for name in ("max_running", "max_adapters", "prefill_tokens", "kv_tokens")}
-    given = {name: value for name, value in limits.items() if value is not None}
+    given = {name: value for name in _LIMITS if (value := getattr(arguments, name)) is not None}
+    if cuda:
+        given = _cuda_limits(adapter, voices) | given
     engine = Engine(model, None, EngineConfig(base_digest=BASE_DIGEST, max_waiting=arguments.requests, **given))
-    # One file under many names: the engine cannot know, and loads each for itself.
+    # One file under many names: the engine cannot know, and copies each to the device for itself.
     digests = [hashlib.sha256(str(voice).encode()).hexdigest() for voice in range(voices)]
-    for digest in digests:
-        engine.add_adapter(digest, adapter)
+    if digests:
+        read = engine.read_adapter(digests[0], adapter)
+        for digest in digests:
+            engine.install(replace(read, digest=digest), adapter)
     workload = Workload(
         voices=voices,
         requests=arguments.requests,
@@ -92,7 +101,7 @@ def measure(arguments: argparse.Namespace, model: PreTrainedModel, adapter: Path
         seed=arguments.seed,
     )
     done = drive(engine, workload.jobs(SHAPES[arguments.shape]["vocab_size"]), digests, arguments.seconds)
-    evictions = engine.snapshot().evictions
+    snapshot = engine.snapshot()
     engine.close()
     return {
         "engine": "idiolect",
@@ -113,9 +122,20 @@ def measure(arguments: argparse.Namespace, model: PreTrainedModel, adapter: Path
         "first_token_p99_s": _percentile(done.first, 99),
         "between_tokens_p50_s": _percentile(done.between, 50),
         "between_tokens_p99_s": _percentile(done.between, 99),
-        "evictions": evictions,
+        "evictions": snapshot.evictions,
+        "preemptions": snapshot.preemptions,
+        "floor_share": round(done.bytes_read / arguments.bandwidth / done.seconds, 3) if arguments.bandwidth else None,
         "peak_gib": round(torch.cuda.max_memory_allocated() / 2**30, 2) if cuda else None,
     }
+
+
+def _cuda_limits(adapter: Path, voices: int) -> dict[str, int]:
+    """Many sequences at a time, and all adapters on the device as far as half of its memory goes."""
+    size = sum(file.stat().st_size for file in adapter.glob("*.safetensors"))
+    half = torch.cuda.mem_get_info()[0] // 2
+    # A little more than the files: ranks are filled up.
+    needed = {"max_adapters": max(voices, 1), "adapter_bytes": max(1, min(half, voices * (size + size // 8)))}
+    return {"max_running": 512, **needed}
 
 
 def _percentile(values: list[float], share: int) -> float | None:
@@ -131,6 +151,7 @@ def _print_table(rows: list[dict[str, Any]]) -> None:
         "first_token_p50_s": "first p50 s",
         "first_token_p99_s": "first p99 s",
         "between_tokens_p99_s": "between p99 s",
+        "floor_share": "of floor",
         "peak_gib": "peak GiB",
     }
     print("  ".join(f"{title:>13}" for title in columns.values()))
@@ -152,8 +173,9 @@ def main() -> None:
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--dtype", default="float32")
     parser.add_argument("--seed", type=int, default=42)
-    for limit in ("max-running", "max-adapters", "prefill-tokens", "kv-tokens"):
-        parser.add_argument(f"--{limit}", type=int)
+    parser.add_argument("--bandwidth", type=float, help="bytes a second of the memory, to tell how near the floor is")
+    for limit in _LIMITS:
+        parser.add_argument(f"--{limit.replace('_', '-')}", type=int)
     arguments = parser.parse_args()
     model = dummy_model(arguments.shape, device=arguments.device, dtype=getattr(torch, arguments.dtype))
     with tempfile.TemporaryDirectory() as folder:
