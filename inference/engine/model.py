@@ -3,6 +3,7 @@ Knows how to take a model over and give it back. Knows nothing of requests or sc
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -44,7 +45,7 @@ class PackedModel:
         """Module name -> (in, out) of every linear layer that may carry LoRA."""
         return {name: (layer.base.in_features, layer.base.out_features) for name, layer in self._layers.items()}
 
-    @property
+    @cached_property
     def bytes_read(self) -> int:
         """Weights that every step reads: all but a table of embeddings that is not the head's too."""
         tables = {self._model.get_input_embeddings().weight} - {self._model.get_output_embeddings().weight}
