@@ -70,15 +70,18 @@ bench: .venv/installed
 # 3.11.3 does not. torch's CUDA libraries are left out: torch names their exact versions itself, and with a CPU build of
 # torch they would be gigabytes for nothing.
 lock: .venv/installed-dev
-	@$(PIP) --quiet uv
+	@mkdir -p var; $(PIP) --quiet uv
+	@echo $(HELD) | tr ' ' '\n' > var/held
 	@$(LOCK) --output-file requirements.lock
 	@$(LOCK) --extra dev --constraints requirements.lock --output-file requirements-dev.lock
 	@for file in requirements.lock requirements-dev.lock; do \
 		{ echo "# Written by \`make lock\` from pyproject.toml; see the Makefile for why torch's CUDA libraries are not named."; \
 		  grep -vE '^(#|nvidia-|cuda-|triton=)' $$file; } > var/lock && mv var/lock $$file; done
 
+# Not newer than the release whose CPU build the test machines have.
+HELD := torch==2.13.0
 LOCK := $(PY) -m uv pip compile pyproject.toml --quiet --upgrade --universal --python-version 3.11 \
-	--no-annotate --no-header
+	--no-annotate --no-header --constraints var/held
 
 clean:
 	rm -rf .venv frontend/node_modules static/dist var/static
@@ -96,7 +99,7 @@ clean:
 	@touch $@
 
 define MAKE_VENV
-if ! $(PY) -c pass 2>/dev/null; then \
+if ! $(PY) -m pip --version >/dev/null 2>&1; then \
 	rm -rf .venv; mkdir -p var; \
 	for python in python3.13 python3.12 python3.11 python3.14 python3; do \
 		$$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 15))' 2>/dev/null && break; python=; \

@@ -18,7 +18,7 @@ _PARSER: Final = MarkdownIt("commonmark").enable(["table", "strikethrough"])
 _LISTING = re.compile(r"\{%-?[ \t]*(end)?highlight\b[^{}\n]*%\}")
 _TAG = re.compile(r"\{%[^{}\n]*%\}|\{\{[<%][^{}\n]*[%>]\}\}")
 _ATTRIBUTES = re.compile(r"^[ \t]*\{:[^}\n]*\}[ \t]*$", re.MULTILINE)
-_FOOTNOTE = re.compile(r"^\[\^[^\]\s]+\]:\s*|\[\^[^\]\s]+\]")
+_FOOTNOTE = re.compile(r"^\[\^[^\[\]\s]+\]:\s*|\[\^[^\[\]\s]+\]")
 _SPACES = re.compile(r"[ \t]{2,}")
 _SPACE_BEFORE_MARK = re.compile(r" +([.,;:!?])(?=\s|$)")
 # Tags whose content is no text.

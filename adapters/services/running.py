@@ -49,8 +49,10 @@ def run_training(*, job_id: int, child: Child) -> None:
     job = jobs.claim(job_id)
     if job is None:
         return
-    folder = Path(settings.VAR) / "training" / f"{job.pk}-{job.attempt}"
-    shutil.rmtree(folder, ignore_errors=True)
+    folders = Path(settings.VAR) / "training"
+    for left in folders.glob(f"{job.pk}-*"):  # by a worker that was killed
+        shutil.rmtree(left, ignore_errors=True)
+    folder = folders / f"{job.pk}-{job.attempt}"
     folder.mkdir(parents=True)
     try:
         last, wish = _train(job, child, folder)

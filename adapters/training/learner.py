@@ -34,7 +34,8 @@ def precision(model: Any) -> AbstractContextManager[Any]:
     """What to compute in: on a base in bf16 the fp32 adapter computes in bf16 too; its weights and steps stay fp32."""
     if model.dtype == torch.float32:
         return nullcontext()
-    return torch.autocast(model.device.type, dtype=model.dtype)
+    # The cache would hand out the bf16 copies of the first step's weights as long as the context lasts.
+    return torch.autocast(model.device.type, dtype=model.dtype, cache_enabled=False)
 
 
 class Learner:

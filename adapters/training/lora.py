@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 from peft import LoraConfig, get_peft_model
+from peft.helpers import disable_input_dtype_casting
 from peft.utils import get_peft_model_state_dict, set_peft_model_state_dict
 from safetensors.torch import save_file
 from torch import nn
@@ -40,7 +41,10 @@ def attached(model: nn.Module, recipe: Recipe) -> Iterator[Any]:
     )
     wrapped = get_peft_model(model, config, autocast_adapter_dtype=True)
     try:
-        yield wrapped
+        # Under autocast the adapter computes in the base's precision: PEFT's copies of every input in fp32 are for
+        # nothing, and they are large.
+        with disable_input_dtype_casting(wrapped):
+            yield wrapped
     finally:
         wrapped.unload()
         model.eval()

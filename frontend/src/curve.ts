@@ -44,7 +44,9 @@ export function draw(curves: Curves, width: number): SVGSVGElement {
     svg.append(label("Base model", width - MARGIN.right, y - 6, "end"));
   }
   svg.append(line(curves.losses, x, scale(loss), "chart__line"));
-  svg.append(line(curves.heldOut, x, scale(heldOut), "chart__line chart__line--held-out"));
+  // Before its first step a voice is the base model.
+  const start: Point[] = curves.base === null ? [] : [[0, curves.base]];
+  svg.append(line([...start, ...curves.heldOut], x, scale(heldOut), "chart__line chart__line--held-out"));
   for (const [step, value] of curves.heldOut) {
     svg.append(element("circle", { class: "chart__dot", cx: x(step), cy: scale(heldOut)(value), r: 3.5 }));
   }

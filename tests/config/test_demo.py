@@ -91,7 +91,7 @@ def test_a_job_that_nobody_works_on_is_not_waited_for_for_ever(voice, author, mo
         (
             "evaluation",
             {"step": 6, "bits_per_byte": 1.425},
-            "After step 6 the voice needs 1.425, 5.0% below the base model.",
+            "After step 6 the voice needs 1.425, 5.0 % below the base model.",
         ),
         ("requeued", {"reason": "The trainer died."}, "It begins again: The trainer died."),
         ("finished", {"message": "It is better."}, "It is better."),

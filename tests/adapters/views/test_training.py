@@ -9,7 +9,8 @@ import pytest
 from django.urls import reverse
 
 from adapters.models import TrainingJob, Version
-from adapters.services import UserError, create_voice, jobs, submit_training
+from adapters.services import UserError, create_voice, expected_recipe, jobs, measure, submit_training
+from adapters.training.recipe import in_words
 from tests.adapters.test_story import evaluation, step
 from tests.inference.conftest import make_version
 
@@ -35,7 +36,7 @@ class TestTheTrainingPage:
     def test_with_enough_says_what_training_does(self, browser, ready_voice):
         page = browser.get(at("training")).text
         assert "Train the voice" in page
-        assert "read up to 4 times" in page
+        assert in_words(expected_recipe(tokens=measure(voice=ready_voice).tokens)) in page
 
     def test_starts_with_one_click(self, browser, ready_voice, rung):
         answer = browser.post(at("train"))

@@ -119,7 +119,7 @@ def _line(event: TrainingEvent, base: float | None) -> str:
             left = _minutes(data["eta_seconds"])
             return f"step {data['step']:3} of {data['steps']}   loss {data['loss']:.2f}   {left} left"
         case "evaluation":
-            below = f", {1 - data['bits_per_byte'] / base:.1%} below the base model" if base else ""
+            below = f", {_percent(1 - data['bits_per_byte'] / base)} below the base model" if base else ""
             return f"After step {data['step']} the voice needs {data['bits_per_byte']:.3f}{below}."
         case "requeued":
             return f"It begins again: {data['reason']}"
@@ -132,8 +132,12 @@ def _in_words(live: Version) -> str:
     voice, base = live.metrics["bits_per_byte"], live.metrics["base_bits_per_byte"]
     return (
         f"For posts that neither has read, the voice needs {voice:.3f} bits per byte where the base model needs "
-        f"{base:.3f}: it is {1 - voice / base:.1%} less surprised by what {live.voice.owner.name} writes."
+        f"{base:.3f}: it is {_percent(1 - voice / base)} less surprised by what {live.voice.owner.name} writes."
     )
+
+
+def _percent(share: float) -> str:
+    return f"{share * 100:.1f} %"
 
 
 def _minutes(seconds: float) -> str:
