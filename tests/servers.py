@@ -19,6 +19,8 @@ _stack = ExitStack()
 
 
 def _start() -> None:
+    # What an operator keeps in .env is not for tests.
+    os.environ.setdefault("IDIOLECT_ENV_FILE", "")
     # As on the site: workers, trainers and this process share the cores, and threads that spin would take them.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     # Everything that a run writes lies in a folder of its own, except the base model: fetching it takes a minute.

@@ -138,6 +138,8 @@ STORAGES = {
 }
 FILE_UPLOAD_MAX_MEMORY_SIZE = 1 << 20
 DATA_UPLOAD_MAX_NUMBER_FILES = 1000
+# A pasted text that is too long is told so by the page, in words, and not by Django.
+DATA_UPLOAD_MAX_MEMORY_SIZE = 24 << 20
 
 SECURE_SSL_REDIRECT = SECURE
 SECURE_HSTS_SECONDS = 31_536_000 if SECURE else 0
