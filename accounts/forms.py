@@ -43,6 +43,10 @@ class ApiKeyForm(forms.Form):
         label="Expires",
     )
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        # The profile's form stands on the same page and has a name too: a label must point at its own field.
+        super().__init__(*args, auto_id="key_%s", **kwargs)
+
     def expires_at(self) -> datetime | None:
         days: int = self.cleaned_data["days"]
         return None if days == self.NEVER else timezone.now() + timedelta(days=days)

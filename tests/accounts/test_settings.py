@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 
@@ -53,3 +55,10 @@ def test_the_password_is_changed_by_who_knows_the_old_one(at_home, author):
     at_home.post("/accounts/password/change/", {"oldpassword": "a quiet password", **fields})
     author.refresh_from_db()
     assert author.check_password("wool and wet ink")
+
+
+def test_every_label_points_at_a_field_of_its_own(at_home):
+    ids = re.findall(r'\bid="([^"]+)"', at_home.get("/settings/").content.decode())
+
+    assert "key_name" in ids
+    assert len(ids) == len(set(ids))

@@ -77,7 +77,9 @@ class Visitor:
         assert not self.complaints, f"{name}: the browser complains: {self.complaints}"
 
 
-@pytest.fixture(scope="session")
+# One site for all browser tests, and both it and the browser gone before the next test: Playwright's event loop would
+# be in the way of tests that run their own.
+@pytest.fixture(scope="module")
 def site(base_model: BaseModel, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     folder = tmp_path_factory.mktemp("site")
     with socket.socket() as probe:
@@ -115,7 +117,7 @@ def _wait_until_loaded(process: subprocess.Popen[bytes], log: Path) -> None:
         time.sleep(0.5)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
     if CHROMIUM is None:
         pytest.skip("NO BROWSER: install Debian's chromium to run the browser tests")

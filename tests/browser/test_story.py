@@ -35,11 +35,14 @@ def sign_up(visitor: Visitor, site: Site, address: str) -> None:
     visitor.look("mail-sent")
     page.goto(site.link_mailed_to(address, "confirm-email"))
     page.get_by_role("button", name="Yes, confirm it").click()
+    expect(page).to_have_url(re.compile("/voices/$"))
 
 
 def log_in_again(visitor: Visitor, address: str) -> None:
     page = visitor.page
-    page.get_by_role("button", name="Log out").first.click()
+    page.goto("/settings/")
+    page.get_by_role("main").get_by_role("button", name="Log out").click()
+    expect(page).to_have_url(re.compile("/$"))
     page.goto("/accounts/login/")
     page.get_by_label("Email").fill(address)
     page.get_by_label("Password", exact=True).fill(PASSWORD)
