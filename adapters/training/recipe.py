@@ -115,8 +115,8 @@ def readiness(posts: int, tokens: int) -> Readiness:
 def recipe_for(tokens: int, parameters: int) -> Recipe:
     """The recipe for a corpus of `tokens` tokens on a base model of `parameters` weights.
 
-    Small models want higher rates. Those of the starter model's size were measured on corpora of 7,000 to 15,000
-    tokens; the others are published ones (LoRA Without Regret, 2025).
+    Small models want higher rates. The one for little writing on a base of the starter model's size was measured, on
+    corpora of 7,000 to 15,000 tokens; all other values are starting points and not yet measured here.
     """
     small_base = parameters < 500_000_000
     rate = 1e-3 if small_base else 3e-4 if parameters < 5_000_000_000 else 2e-4
