@@ -1,16 +1,29 @@
 """The multi-LoRA engine: one base model, many adapters, many requests at a time.
 Knows tensors and text. Knows nothing of HTTP, Django or users."""
 
-from inference.engine.adapters import Adapter, AdapterRejected
-from inference.engine.engine import Engine, Snapshot
-from inference.engine.pool import AdapterInfo, UnknownAdapter
+from inference.engine.adapters import Adapter, AdapterRejected, Checked
+from inference.engine.engine import Engine
+from inference.engine.pool import UnknownAdapter
 from inference.engine.scheduler import QueueFull
-from inference.engine.types import EngineConfig, InvalidField, Output, Request, SamplingParams
+from inference.engine.types import (
+    MOST_LOGPROBS,
+    AdapterInfo,
+    EngineConfig,
+    InvalidField,
+    Output,
+    Request,
+    SamplingParams,
+    Snapshot,
+    Tier,
+    TokenLogprobs,
+)
 
 __all__ = [
+    "MOST_LOGPROBS",
     "Adapter",
     "AdapterInfo",
     "AdapterRejected",
+    "Checked",
     "Engine",
     "EngineConfig",
     "InvalidField",
@@ -19,5 +32,7 @@ __all__ = [
     "Request",
     "SamplingParams",
     "Snapshot",
+    "Tier",
+    "TokenLogprobs",
     "UnknownAdapter",
 ]

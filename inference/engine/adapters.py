@@ -8,7 +8,7 @@ import json
 import math
 import re
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +66,7 @@ class Adapter:
 
     digest: str
     rank: int
+    scale: float
     layout: Layout
     block: torch.Tensor
     """(padded * layout.size,): module after module, A (padded, in) and then B (out, padded)."""
@@ -88,8 +89,26 @@ class Adapter:
         first, second, end = (rank * place for place in (start, start + inputs, start + inputs + outputs))
         return self.block[first:second].view(rank, inputs), self.block[second:end].view(outputs, rank)
 
-    def to(self, device: torch.device) -> Adapter:
-        return replace(self, block=self.block.to(device))
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Checked:
+    """An adapter of which all has been checked that can be told without reading a weight."""
+
+    digest: str
+    folder: Path
+    rank: int
+    scale: float
+    """alpha / rank, or what stands for it."""
+    layout: Layout
+
+    @property
+    def values(self) -> int:
+        """Of its block."""
+        return padded(self.rank) * self.layout.size
+
+    def in_block(self, block: torch.Tensor) -> Adapter:
+        """With weights that are, or will be, there."""
+        return Adapter(digest=self.digest, rank=self.rank, scale=self.scale, layout=self.layout, block=block)
 
 
 def padded(rank: int) -> int:
@@ -126,12 +145,9 @@ class Target:
         return self._layouts.setdefault(names, layout)  # adapters are read in any thread
 
 
-def read(digest: str, folder: Path, target: Target) -> Adapter:
-    """Read the adapter in `folder` (already verified against its digest by the store) into host memory.
-
-    Everything that can be told from configuration, manifest and the weights' header is checked first.
-    Raises AdapterRejected with the reason.
-    """
+def check(digest: str, folder: Path, target: Target) -> Checked:
+    """Check configuration, manifest and the weights' header of the adapter in `folder`, which the store has verified
+    against its digest. Raises AdapterRejected with the reason."""
     try:
         config = json.loads((folder / CONFIG).read_text())
         base = (read_manifest(folder).get("base_model") or {}).get("digest")
@@ -139,11 +155,20 @@ def read(digest: str, folder: Path, target: Target) -> Adapter:
         if base != target.base_digest:
             raise ValueError(f"it was trained on the base model {base}, and this one is {target.base_digest}")
         with safe_open(folder / WEIGHTS, framework="pt") as file:
-            _check_header(file, config, rank, target)
-            return _read_block(file, digest, rank, scale, target)
+            modules = _check_header(file, config, rank, target)
     except (SafetensorError, OSError, ValueError, AttributeError, TypeError) as error:
         # Attribute and type errors come from JSON of another shape than PEFT writes.
         raise AdapterRejected(digest, str(error)) from error
+    return Checked(digest=digest, folder=folder, rank=rank, scale=scale, layout=target.layout(modules))
+
+
+def read(checked: Checked, block: torch.Tensor) -> Adapter:
+    """Read the weights into `block`, (checked.values,) in host memory. Raises AdapterRejected."""
+    try:
+        with safe_open(checked.folder / WEIGHTS, framework="pt") as file:
+            return _read_block(file, checked, block)
+    except (SafetensorError, OSError, ValueError) as error:
+        raise AdapterRejected(checked.digest, str(error)) from error
 
 
 def _check_config(config: dict[str, Any], max_rank: int) -> tuple[int, float]:
@@ -159,8 +184,8 @@ def _check_config(config: dict[str, Any], max_rank: int) -> tuple[int, float]:
     return rank, alpha / math.sqrt(rank) if config.get("use_rslora") else alpha / rank
 
 
-def _check_header(file: Any, config: dict[str, Any], rank: int, target: Target) -> None:
-    """Shapes and names against the model, from the header alone: no weight has been read yet."""
+def _check_header(file: Any, config: dict[str, Any], rank: int, target: Target) -> Collection[str]:
+    """Shapes and names against the model, from the header alone; the modules that it has weights for."""
     sides: dict[str, set[str]] = {}
     for key in file.keys():  # noqa: SIM118  (not a mapping)
         match = _KEY.fullmatch(key)
@@ -183,21 +208,26 @@ def _check_header(file: Any, config: dict[str, Any], rank: int, target: Target) 
         promised = {m for m in target.modules if any(m == name or m.endswith(f".{name}") for name in named)}
         if missing := sorted(promised - sides.keys()):
             raise ValueError(f"its weights lack {len(missing)} modules of target_modules, the first is {missing[0]}")
+    return sides.keys()
 
 
-def _read_block(file: Any, digest: str, rank: int, scale: float, target: Target) -> Adapter:
-    matches = {key: match for key in file.keys() if (match := _KEY.fullmatch(key))}  # noqa: SIM118
-    layout = target.layout({match["module"] for match in matches.values()})
-    block = torch.zeros(padded(rank) * layout.size, dtype=target.dtype)
-    adapter = Adapter(digest=digest, rank=rank, layout=layout, block=block)
-    for key, match in matches.items():
+def _read_block(file: Any, checked: Checked, block: torch.Tensor) -> Adapter:
+    block.zero_()
+    adapter = checked.in_block(block)
+    for key in file.keys():  # noqa: SIM118  (not a mapping)
+        match = _KEY.fullmatch(key)
+        pair = adapter.pair(match["module"]) if match is not None else None
         weight = file.get_tensor(key)
+        if match is None or pair is None:
+            raise ValueError(f"tensor {key} was not there when it was checked")
+        expected = [checked.rank, pair[0].shape[1]] if match["side"] == "A" else [pair[1].shape[0], checked.rank]
+        if list(weight.shape) != expected:
+            raise ValueError(f"tensor {key} had another shape when it was checked")
         if not bool(weight.isfinite().all()):
             raise ValueError(f"tensor {key} holds values that are not finite")
-        pair = adapter.pair(match["module"])
-        assert pair is not None
         if match["side"] == "A":
-            pair[0][:rank] = weight
+            pair[0][: checked.rank] = weight
         else:
-            pair[1][:, :rank] = weight.float() * scale  # in fp32: a scale that is no power of two would cost bf16 a bit
+            # In fp32: a scale that is no power of two would cost bf16 a bit.
+            pair[1][:, : checked.rank] = weight.float() * checked.scale
     return adapter

@@ -46,13 +46,13 @@ def packed_attention(
 
         query, key, value = (part[0].transpose(0, 1) for part in (query, key, value))  # (tokens, heads, head_dim)
         scale = scaling if scaling is not None else head_dim**-0.5
-        cache = batch.pool.tensor[layer]
+        cache = batch.cache.layer(layer)
         seen = attention_kernels.attend(query, key, value, cache, batch.tensors, scale=scale, window=sliding_window)
         return seen[None], None
     out = query.new_empty(1, tokens, heads, head_dim)
     for index, piece in enumerate(batch.pieces):
         rows = piece.rows
-        keys, values = batch.pool.extend(layer, piece.pages, piece.past, key[:, :, rows], value[:, :, rows])
+        keys, values = batch.cache.extend(layer, piece.pages, piece.past, key[:, :, rows], value[:, :, rows])
         # The heads that share a key head become rows of one query, so that keys and values are not repeated.
         grouped = query[:, :, rows].reshape(1, kv_heads, -1, head_dim)  # (1, kv_heads, groups * count, head_dim)
         count = rows.stop - rows.start

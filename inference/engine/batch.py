@@ -9,7 +9,7 @@ import torch
 
 from inference.engine.adapters import Adapter
 from inference.engine.batch_tensors import BatchTensors
-from inference.engine.cache import KVPool
+from inference.engine.cache import KVCache
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,8 +27,10 @@ class Piece:
 class PackedBatch:
     """Sequences of the same adapter lie side by side, so that each adapter is read once."""
 
-    pool: KVPool
+    cache: KVCache
     tokens: list[int] = field(default_factory=list)
+    sources: list[int] = field(default_factory=list)
+    """For each token: where the step before, which may still run, leaves it, or -1 when it is known."""
     positions: list[int] = field(default_factory=list)
     pieces: list[Piece] = field(default_factory=list)
     adapters: list[tuple[Adapter, slice]] = field(default_factory=list)
@@ -41,8 +43,16 @@ class PackedBatch:
         """Whether every piece is a single token."""
         return len(self.tokens) == len(self.pieces)
 
-    def add(self, tokens: list[int], past: int, pages: list[int], adapter: Adapter | None) -> int:
-        """Append `tokens` of a sequence, those behind its first `past`; return the row of the last one."""
+    def add(
+        self, tokens: list[int], past: int, pages: list[int], adapter: Adapter | None, source: int | None = None
+    ) -> int:
+        """Append `tokens` of a sequence, those behind its first `past`; return the row of the last one.
+
+        With `source`, the token is the one that the step before chooses for that row of its own.
+        """
+        if source is not None:
+            tokens = [0]
+        self.sources += [-1] * len(tokens) if source is None else [source]
         rows = slice(len(self.tokens), len(self.tokens) + len(tokens))
         self.tokens += tokens
         self.positions += range(past, past + len(tokens))

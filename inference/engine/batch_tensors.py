@@ -3,7 +3,6 @@ Knows what the kernels want to be told. Knows nothing of models."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING
@@ -11,32 +10,36 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from inference.engine.adapters import Adapter, Layout
-from inference.engine.pages import PAGE
+from inference.engine.adapters import Adapter, Layout, Target
+from inference.engine.device import event
+from inference.engine.prefix import PAGE
 
 if TYPE_CHECKING:
     from inference.engine.batch import PackedBatch
 
 PREFILL_ROWS = 64
 """Tokens of one sequence that one block of the prefill kernel takes."""
-_DECODE_CHUNK, _PREFILL_CHUNK = 16, 64
+PREFILL_CHUNK = 32
+"""Rows of one adapter that one block of the LoRA kernels takes at once in a step with prompts: measured on an H100."""
+_DECODE_CHUNK = 16
+_MOST_BLOCKS = 160
 
 
 class AdapterTable:
     """Where the modules lie in adapters' blocks, for kernels: a row of `offsets` for each layout, -1 where it has none.
 
-    Blocks lie anywhere on the device; kernels find them by their distance from `anchor`.
+    Kernels find a block by its distance from `anchor`, the beginning of the memory that all blocks lie in.
     """
 
-    def __init__(
-        self, modules: Mapping[str, tuple[int, int]], dtype: torch.dtype, device: torch.device, layouts: int = 1024
-    ) -> None:
-        self._modules = list(modules)
-        # Ranks are multiples of 8; torch aligns every block to 64 bytes at least.
-        self.align = 64 if all(width % 8 == 0 for shape in modules.values() for width in shape) else 8
+    def __init__(self, target: Target, anchor: torch.Tensor, layouts: int = 1024) -> None:
+        self._modules = list(target.modules)
+        # Ranks are multiples of 8; blocks begin with a frame.
+        widths = [width for shape in target.modules.values() for width in shape]
+        self.align = 64 if all(width % 8 == 0 for width in [*widths, anchor.shape[1] // 8]) else 8
+        self.max_rank = -(-target.max_rank // 16) * 16
         self._known: set[int] = set()
-        self.anchor = torch.zeros(256, dtype=dtype, device=device)
-        self.offsets = torch.full((layouts, len(modules)), -1, dtype=torch.int64, device=device)
+        self.anchor = anchor
+        self.offsets = torch.full((layouts, len(self._modules)), -1, dtype=torch.int64, device=anchor.device)
 
     def number(self, layout: Layout) -> int:
         if layout.number not in self._known:
@@ -70,10 +73,12 @@ class LoraChunks:
     """Row of `offsets`."""
     number: torch.Tensor
     """(1,): chunks that are real, the others are room."""
+    blocks: int
+    """Chunks at work at the same time; each goes on to the next one that is free."""
     rows: int
     """Of a chunk at most."""
-    rank: int
-    """Power of two that no rank exceeds."""
+    width: int
+    """No rank exceeds it."""
     align: int
     """Every A and B begins at a multiple of this many values."""
 
@@ -84,12 +89,16 @@ class BatchTensors:
 
     tokens: torch.Tensor
     """(tokens,) ids."""
+    sources: torch.Tensor
+    """(tokens,): places in `chosen` of tokens that the step before has chosen, -1 where `tokens` has the id."""
+    chosen: torch.Tensor
+    """(places,) ids: what the step before has chosen, and where this one leaves what it chooses."""
     positions: torch.Tensor
     """(tokens,) in their sequences."""
     slots: torch.Tensor
-    """(tokens,) of the cache, where their keys and values go."""
+    """(tokens,): frame * PAGE + place in the page, where their keys and values go."""
     table: torch.Tensor
-    """Pages of every piece, `width` (1,) entries each."""
+    """Frames of every piece's pages, `width` (1,) entries each."""
     width: torch.Tensor
     pieces: torch.Tensor
     """(decoding,): rows of the table that decode, then their rows in the batch and the tokens they see."""
@@ -97,35 +106,45 @@ class BatchTensors:
     lengths: torch.Tensor
     tiles: torch.Tensor
     """(4, tiles) of prefilling pieces: row of the table, first row, tokens before it, rows."""
+    ends: torch.Tensor
+    """Rows that are to be answered, in order."""
     lora: LoraChunks | None
 
 
 class Buffers:
     """Room for `tokens` rows, of which `pieces` sequences; `tiles` prefill tiles, and tables of `pages` in all."""
 
-    def __init__(self, *, tokens: int, pieces: int, tiles: int, pages: int, adapters: AdapterTable) -> None:
+    def __init__(
+        self, *, tokens: int, pieces: int, tiles: int, pages: int, adapters: AdapterTable, chosen: torch.Tensor
+    ) -> None:
         sizes = dict.fromkeys(("bases",), 2 * tokens)  # 64 bits each
-        sizes |= dict.fromkeys(("tokens", "positions", "slots", "starts", "counts", "ranks", "layouts"), tokens)
-        sizes |= dict.fromkeys(("pieces", "rows", "lengths"), pieces)
-        sizes |= {"tiles": 4 * tiles, "number": 1, "width": 1, "table": pages}
+        sizes |= dict.fromkeys(
+            ("tokens", "sources", "positions", "slots", "starts", "counts", "ranks", "layouts"), tokens
+        )
+        sizes |= dict.fromkeys(("pieces", "rows", "lengths", "ends"), pieces)
+        sizes |= {"tiles": 4 * _aligned(tiles), "number": 1, "width": 1, "table": pages}
         # Kernels are compiled for what pointers are divisible by: everything begins at 64 bytes.
-        ends = np.cumsum([-(-size // 16) * 16 for size in sizes.values()]).tolist()
+        ends = np.cumsum([_aligned(size) for size in sizes.values()]).tolist()
         starts = dict(zip(sizes, [0, *ends], strict=False))
         device = adapters.anchor.device
         self._host = torch.zeros(ends[-1], dtype=torch.int32, pin_memory=device.type == "cuda")
         self._device = torch.zeros(ends[-1], dtype=torch.int32, device=device)
         self._adapters = adapters
+        self._chosen = chosen
+        self._sent: torch.cuda.Event | None = None
         self._tiles = tiles
         self._table = starts["table"]
         self._sizes = sizes
         self.host = {name: self._host[starts[name] : starts[name] + sizes[name]].numpy() for name in sizes}
         self.device = {name: self._device[starts[name] : starts[name] + sizes[name]] for name in sizes}
 
-    def fill(self, batch: PackedBatch, pad: int = 0) -> None:
-        """Write the batch and send it off. Rows up to `pad` decode nothing: their keys go to page 0.
+    def fill(self, batch: PackedBatch, rows: list[int], pad: int = 0) -> None:
+        """Write the batch, of which `rows` are to be answered, and send it off.
 
-        The caller sees to it that the copy of the last one is over.
+        Rows up to `pad` belong to nobody: nothing reads what becomes of them, and their keys go to frame 0.
         """
+        if self._sent is not None:
+            self._sent.synchronize()  # the last batch may still be on its way
         host = self.host
         total, pieces = len(batch.tokens), len(batch.pieces)
         held = np.array([len(piece.pages) for piece in batch.pieces])
@@ -133,36 +152,41 @@ class Buffers:
         first = np.array([piece.rows.start for piece in batch.pieces])
         counts = np.diff(first, append=total)
         width = int(held.max())
-        table = host["table"][: max(pieces, pad) * width].reshape(-1, width)
+        table = host["table"][: pieces * width].reshape(-1, width)
         table[:] = 0
-        table[:pieces][np.arange(width) < held[:, None]] = list(chain.from_iterable(p.pages for p in batch.pieces))
+        pages = np.fromiter(chain.from_iterable(piece.pages for piece in batch.pieces), np.int32, int(held.sum()))
+        table[np.arange(width) < held[:, None]] = batch.cache.memory.frame_of[pages]
         host["width"][0] = width
         for name in ("tokens", "positions", "slots"):
             host[name][total:pad] = 0
+        host["sources"][total:pad] = -1
         host["tokens"][:total] = batch.tokens
+        host["sources"][:total] = batch.sources
         host["positions"][:total] = positions = np.array(batch.positions)
-        pages = table[np.repeat(np.arange(pieces), counts), positions // PAGE]
-        host["slots"][:total] = pages * PAGE + positions % PAGE
+        frames = table[np.repeat(np.arange(pieces), counts), positions // PAGE]
+        host["slots"][:total] = frames * PAGE + positions % PAGE
         decoding = np.flatnonzero(counts == 1)
-        for name, values, rest in (
-            ("pieces", decoding, 0),
-            ("rows", first[decoding], 0),
-            ("lengths", past[decoding] + 1, 1),
-        ):
-            host[name][len(values) : pad] = rest
+        for name, values in (("pieces", decoding), ("rows", first[decoding]), ("lengths", past[decoding] + 1)):
             host[name][: len(values)] = values
-        if pad:
-            host["pieces"][pieces:pad] = host["rows"][pieces:pad] = np.arange(pieces, pad)
+        host["lengths"][len(decoding) :] = 0  # nothing to do there
+        host["ends"][: len(rows)] = rows
+        host["ends"][len(rows) :] = 0
         if self._tiles:
-            host["tiles"].reshape(4, -1)[:] = _tiles(first, past, counts)
+            tiles = host["tiles"].reshape(4, -1)
+            tiles[3] = 0  # nothing to do but in those that follow
+            found = _tiles(first, past, counts)
+            tiles[:, : found.shape[1]] = found
         self._fill_chunks(batch)
         used = self._table + table.size
         self._device[:used].copy_(self._host[:used], non_blocking=True)
+        if self._device.is_cuda:
+            self._sent = self._sent or event()
+            self._sent.record()
 
     def clear(self) -> None:
-        """Room without a batch: sequences of one token, all of them page 0's, and no chunk of any adapter."""
+        """Room without a batch: nothing to do for anybody, and all keys go to frame 0."""
         self._device.zero_()
-        self.device["lengths"].fill_(1)
+        self.device["sources"].fill_(-1)
 
     def _fill_chunks(self, batch: PackedBatch) -> None:
         step = self._chunk_rows
@@ -182,28 +206,31 @@ class Buffers:
 
     @property
     def _chunk_rows(self) -> int:
-        return _PREFILL_CHUNK if self._tiles else _DECODE_CHUNK
+        return PREFILL_CHUNK if self._tiles else _DECODE_CHUNK
 
-    def tensors(self, *, tokens: int, decoding: int, chunks: int, rank: int) -> BatchTensors:
-        """The beginning of every field; `rank` 0 leaves LoRA out."""
+    def tensors(self, *, tokens: int, decoding: int, tiles: int, chunks: int) -> BatchTensors:
+        """The beginning of every field; `chunks` is about how many there will be, and 0 leaves LoRA out."""
         device = self.device
         lora = None
-        if rank:
+        if chunks:
             lora = LoraChunks(
                 anchor=self._adapters.anchor,
                 offsets=self._adapters.offsets,
-                starts=device["starts"][:chunks],
-                counts=device["counts"][:chunks],
-                bases=device["bases"].view(torch.int64)[:chunks],
-                ranks=device["ranks"][:chunks],
-                layouts=device["layouts"][:chunks],
+                starts=device["starts"],
+                counts=device["counts"],
+                bases=device["bases"].view(torch.int64),
+                ranks=device["ranks"],
+                layouts=device["layouts"],
                 number=device["number"],
+                blocks=min(chunks, _MOST_BLOCKS),
                 rows=self._chunk_rows,
-                rank=rank,
+                width=self._adapters.max_rank,
                 align=self._adapters.align,
             )
         return BatchTensors(
             tokens=device["tokens"][:tokens],
+            sources=device["sources"][:tokens],
+            chosen=self._chosen,
             positions=device["positions"][:tokens],
             slots=device["slots"][:tokens],
             table=device["table"],
@@ -211,34 +238,48 @@ class Buffers:
             pieces=device["pieces"][:decoding],
             rows=device["rows"][:decoding],
             lengths=device["lengths"][:decoding],
-            tiles=device["tiles"].view(4, -1),
+            tiles=device["tiles"].view(4, -1)[:, :tiles],
+            ends=device["ends"],
             lora=lora,
         )
 
 
-def pack(batch: PackedBatch, adapters: AdapterTable) -> BatchTensors:
+def pack(batch: PackedBatch, rows: list[int], adapters: AdapterTable, chosen: torch.Tensor) -> BatchTensors:
     """A batch of any kind in buffers of its own."""
     counts = [piece.rows.stop - piece.rows.start for piece in batch.pieces]
+    tiles = prefill_tiles(batch)
     buffers = Buffers(
         tokens=len(batch.tokens),
-        pieces=len(counts),
-        tiles=sum(-(-count // PREFILL_ROWS) for count in counts if count > 1),
+        pieces=max(len(counts), len(rows)),
+        tiles=tiles,
         pages=len(counts) * max(len(piece.pages) for piece in batch.pieces),
         adapters=adapters,
+        chosen=chosen,
     )
-    buffers.fill(batch)
+    buffers.fill(batch, rows)
     return buffers.tensors(
         tokens=len(batch.tokens),
         decoding=counts.count(1),
+        tiles=tiles,
         chunks=int(buffers.host["number"][0]),
-        rank=rank_class([adapter for adapter, _ in batch.adapters]),
     )
 
 
-def rank_class(adapters: Iterable[Adapter]) -> int:
-    """Power of two, 16 at least, that no rank exceeds: kernels are compiled for it. 0 for the base model alone."""
-    largest = max((adapter.padded for adapter in adapters), default=0)
-    return max(16, 1 << (largest - 1).bit_length()) if largest else 0
+def prefill_tiles(batch: PackedBatch) -> int:
+    """Blocks of the prefill kernel that the prompts of a batch need."""
+    counts = (piece.rows.stop - piece.rows.start for piece in batch.pieces)
+    return sum(-(-count // PREFILL_ROWS) for count in counts if count > 1)
+
+
+def read_tokens(batch: BatchTensors) -> torch.Tensor:
+    """(tokens,) ids, among them those that the step before has chosen."""
+    known = batch.sources < 0
+    return torch.where(known, batch.tokens, batch.chosen[batch.sources.clamp(min=0)].int())
+
+
+def _aligned(size: int) -> int:
+    """So many 32-bit numbers that what follows begins at 64 bytes."""
+    return -(-size // 16) * 16
 
 
 def _tiles(first: np.ndarray, past: np.ndarray, counts: np.ndarray) -> np.ndarray:
@@ -247,4 +288,4 @@ def _tiles(first: np.ndarray, past: np.ndarray, counts: np.ndarray) -> np.ndarra
         for piece in np.flatnonzero(counts > 1)
         for start in range(0, counts[piece], PREFILL_ROWS)
     ]
-    return np.array(tiles, dtype=np.int32).T
+    return np.array(tiles, dtype=np.int32).reshape(-1, 4).T

@@ -3,45 +3,38 @@ Knows how its parts work together. Knows nothing of HTTP or threads: one thread 
 
 from __future__ import annotations
 
+import itertools
+import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from transformers import PreTrainedModel
 
-from inference.engine.adapters import Adapter, AdapterRejected, Target, read
-from inference.engine.batch import PackedBatch
-from inference.engine.batch_tensors import rank_class
-from inference.engine.cache import KVPool
-from inference.engine.graphs import DecodeGraphs
-from inference.engine.model import PackedModel, bytes_that_fit, end_of_text
-from inference.engine.pages import PAGE, Pages
-from inference.engine.pool import AdapterInfo, AdapterPool
-from inference.engine.sampling import is_greedy, sample
+from inference.engine.adapters import Adapter, Checked, Target, check, padded, read
+from inference.engine.cache import KVCache
+from inference.engine.device import bytes_that_fit, pinned, unpin
+from inference.engine.memory import Memory
+from inference.engine.model import PackedModel, end_of_text
+from inference.engine.pool import AdapterPool
+from inference.engine.prefix import PAGE, Pages
 from inference.engine.scheduler import Chunk, Scheduler
 from inference.engine.sequence import Sequence
-from inference.engine.types import EngineConfig, InvalidField, Output, Request
+from inference.engine.steps import Runner, Step
+from inference.engine.types import AdapterInfo, EngineConfig, InvalidField, Output, Request, Snapshot, Tier
 
-
-@dataclass(frozen=True, kw_only=True)
-class Snapshot:
-    """What the engine does at one moment, safe to read from any thread."""
-
-    running: int
-    waiting: int
-    running_adapters: frozenset[str]
-    waiting_adapters: frozenset[str]
-    adapters: tuple[AdapterInfo, ...]
-    evictions: int
-    preemptions: int
+_LOOK_AHEAD = 32
+"""Waiting requests whose adapters are brought nearer."""
+_IDLE_SECONDS = 0.005
+_INFO_SECONDS = 0.25
 
 
 class Engine:
     """One base model for all requests; takes the model over until `close`.
 
     `tokenizer` is the engine's own (tokenizers are not safe to share between threads); None writes tokens without text.
+    `on_load` hears of each adapter that has reached a tier, and the seconds that it took.
     Raises ValueError when the model cannot be served.
     """
 
@@ -51,59 +44,85 @@ class Engine:
         tokenizer: Any | None,
         config: EngineConfig,
         *,
-        on_load: Callable[[float], None] = lambda seconds: None,
+        on_load: Callable[[Tier, float], None] = lambda tier, seconds: None,
     ) -> None:
         self._model = PackedModel(model)
         self._tokenizer = tokenizer
         self._end_ids = end_of_text(model, tokenizer)
-        cuda = self._model.device.type == "cuda"
-        kv_tokens, adapter_bytes = config.kv_tokens, config.adapter_bytes
-        if cuda:
-            # One budget, split once: what adapters may take is not there for pages.
-            room = bytes_that_fit(self._model.device)
-            adapter_bytes = adapter_bytes or room * 3 // 10
-            kv_tokens = kv_tokens or max(1, (room - adapter_bytes) // self._model.cache_shape.bytes_per_token)
-        kv_tokens = kv_tokens or 32_768
-        pages = max(1, kv_tokens // PAGE)
-        self._cache = KVPool(self._model.cache_shape, pages)
         self.vocabulary = self._model.vocabulary
-        self.context = min(self._model.max_positions, pages * PAGE)
-        self._scheduler = Scheduler(
-            pages=Pages(pages),
-            max_running=config.max_running,
-            max_waiting=config.max_waiting,
-            prefill_tokens=config.prefill_tokens or (2048 if cuda else 128),
-        )
-        target = Target(
+        self._target = Target(
             base_digest=config.base_digest,
             modules=self._model.linear_shapes,
             max_rank=config.max_rank,
             dtype=self._model.dtype,
         )
-        self._pool = AdapterPool(target, self._model.device, config.max_adapters, adapter_bytes, on_load)
+        cuda = self._model.device.type == "cuda"
+        shape = self._model.cache_shape
+        budget = config.memory_bytes or (bytes_that_fit(self._model.device) if cuda else 2**30)
+        self._memory = Memory(shape.arena(budget // (PAGE * shape.bytes_per_token)), side_by_side=not cuda)
+        largest = padded(config.max_rank) * sum(map(sum, self._target.modules.values()))
+        left = self._memory.count - self._memory.frames_for(largest)
+        if left < 1:
+            self._model.close()
+            raise ValueError(
+                f"memory_bytes is {budget}, and an adapter of rank {config.max_rank} alone takes "
+                f"{largest * self._target.dtype.itemsize}: raise memory_bytes or lower max_rank"
+            )
+        self.context = min(self._model.max_positions, left * PAGE)
+        self._cache = KVCache(shape, self._memory)
+        self._pages = Pages(self._memory, keep=config.prefix_cache)
+        self._host = Memory(pinned(self._memory.arena, config.host_bytes or 4 * 2**30)) if cuda else None
+        self._pool = AdapterPool(self._target, self._memory, self._host, on_load, self._pages.forget)
+        prefill_tokens = config.prefill_tokens or (2048 if cuda else 128)
+        self._scheduler = Scheduler(
+            memory=self._memory,
+            pages=self._pages,
+            max_running=config.max_running,
+            max_waiting=config.max_waiting,
+            prefill_tokens=prefill_tokens,
+            fill=cuda,
+            patience=config.patience_seconds,
+            on_stop=self._release_adapter,
+        )
+        with torch.inference_mode():
+            self._model.attach(self._cache, self._target, config.max_running)
+            self._runner = Runner(
+                self._model,
+                self._cache,
+                self._target,
+                max_running=config.max_running,
+                prefill_tokens=prefill_tokens,
+                context=self.context,
+            )
         self._sequences: dict[str, Sequence] = {}
-        self._graphs: DecodeGraphs | None = None
-        if cuda:
-            with torch.inference_mode():
-                self._graphs = DecodeGraphs(
-                    self._model, self._cache, max_running=config.max_running, context=self.context
-                )
+        self._numbers = itertools.count()
+        self._in_flight: Step | None = None
+        self._infos: tuple[float, tuple[AdapterInfo, ...]] = (0.0, ())
 
     # Adapters
 
-    def read_adapter(self, digest: str, folder: Path) -> Adapter:
-        """Read and check an adapter without touching the engine: the part of loading that any thread may do.
+    def check_adapter(self, digest: str, folder: Path) -> Checked:
+        """Check an adapter without reading a weight; any thread may. `folder` has been verified against the digest.
 
-        `folder` has been verified against the digest. Raises AdapterRejected.
+        Raises AdapterRejected.
         """
-        return read(digest, folder, self._pool.target)
+        return check(digest, folder, self._target)
+
+    def read_adapter(self, digest: str, folder: Path) -> Adapter:
+        """Read and check all of an adapter; any thread may. Raises AdapterRejected."""
+        checked = self.check_adapter(digest, folder)
+        return read(checked, torch.empty(checked.values, dtype=self._target.dtype))
+
+    def register(self, checked: Checked) -> None:
+        """Make an adapter known; its weights are read when somebody first asks for it."""
+        self._pool.add(checked)
 
     def install(self, adapter: Adapter, folder: Path) -> None:
-        """Make an adapter that was read usable; `folder` is where it is read from again after an eviction."""
-        self._pool.add(adapter, folder)
-        if self._graphs is not None:
-            with torch.inference_mode():
-                self._graphs.prepare(rank_class([adapter]))
+        """Make an adapter known whose weights were read; `folder` is where they are read from again."""
+        checked = Checked(
+            digest=adapter.digest, folder=folder, rank=adapter.rank, scale=adapter.scale, layout=adapter.layout
+        )
+        self._pool.add(checked, adapter)
 
     def add_adapter(self, digest: str, folder: Path) -> None:
         """Read and install. Raises AdapterRejected."""
@@ -118,8 +137,9 @@ class Engine:
         return digest in self._pool
 
     def adapters(self) -> list[AdapterInfo]:
-        """The resident ones, least recently used first."""
-        return self._pool.resident()
+        """All that are registered, least recently used first."""
+        self._pool.poll()
+        return self._pool.infos()
 
     # Requests
 
@@ -128,19 +148,14 @@ class Engine:
 
         Raises InvalidField for what can never run, UnknownAdapter, and QueueFull.
         """
-        if request.id in self._sequences:
-            raise InvalidField("id", f"{request.id!r} is already in the engine")
-        if not request.prompt:
-            raise InvalidField("prompt", "must not be empty")
-        if len(request.prompt) >= self.context:
-            raise InvalidField("prompt", f"has {len(request.prompt)} tokens; the limit is {self.context - 1}")
-        if (worst := max(request.prompt)) >= self.vocabulary or min(request.prompt) < 0:
-            raise InvalidField("prompt", f"holds a token outside of the vocabulary of {self.vocabulary}: {worst}")
-        if any(not 0 <= token < self.vocabulary for token in request.sampling.stop_token_ids):
-            raise InvalidField("stop_token_ids", f"must lie within the vocabulary of {self.vocabulary}")
-        if request.sampling.stop and self._tokenizer is None:
-            raise InvalidField("stop", "needs a tokenizer")
-        sequence = Sequence(request, context=self.context, end_ids=self._end_ids, tokenizer=self._tokenizer)
+        self._check(request)
+        sequence = Sequence(
+            request,
+            number=next(self._numbers),
+            context=self.context,
+            end_ids=self._end_ids,
+            tokenizer=self._tokenizer,
+        )
         if request.adapter is not None:
             self._pool.claim(request.adapter)
         try:
@@ -164,33 +179,43 @@ class Engine:
 
     @torch.inference_mode()
     def step(self) -> list[Output]:
-        """Admit what fits, read or write one piece of every running sequence, and return what is new."""
+        """Admit what fits, move every running sequence by one piece, and return what is new.
+
+        On a GPU the next step is launched before the tokens of the last one are read, so that it never waits for this
+        thread: what is returned is one step old.
+        """
         outputs = self._admit()
-        chunks, preempted = self._scheduler.chunks()
-        for sequence in preempted:
-            self._release_adapter(sequence)
-        # Side by side by adapter; sorting is stable, so first come first served holds within each.
-        chunks.sort(key=lambda chunk: chunk.sequence.request.adapter or "")
-        if not chunks:
-            return outputs
-        complete = [chunk.sequence for chunk in chunks if chunk.completes]
-        for sequence, token in zip(complete, self._forward(chunks, complete), strict=True):
-            output = sequence.append(token)
-            outputs.append(output)
-            if output.finish_reason is not None:
-                self._end(sequence)
+        if self._in_flight is not None and any(s.needs_history for s in self._scheduler.running):
+            outputs += self._collect()
+        chunks = self._scheduler.chunks()
+        launched = self._launch(chunks, outputs) if chunks else None
+        outputs += self._collect()
+        self._in_flight = launched
+        if launched is not None and not self._runner.runs_ahead:
+            outputs += self._collect()
+        if launched is None and not outputs and self._sequences:
+            self._pool.wait(_IDLE_SECONDS)
         return outputs
+
+    # Telling
 
     def snapshot(self) -> Snapshot:
         running, waiting = self._scheduler.running, self._scheduler.waiting
+        frame = self._memory.frame_bytes
         return Snapshot(
             running=len(running),
             waiting=len(waiting),
             running_adapters=frozenset(s.request.adapter for s in running if s.request.adapter),
             waiting_adapters=frozenset(s.request.adapter for s in waiting if s.request.adapter),
-            adapters=tuple(self._pool.resident()),
-            evictions=self._pool.evictions,
+            adapters=self._recent_infos(),
+            adapter_bytes=self._pool.bytes(),
+            evictions=self._pool.evictions(),
             preemptions=self._scheduler.preemptions,
+            memory_bytes=self._memory.count * frame,
+            page_bytes=(self._memory.frames_in_pages - self._pages.idle) * frame,
+            prefix_bytes=self._pages.idle * frame,
+            prefix_queries=self._pages.queries,
+            prefix_hits=self._pages.hits,
         )
 
     def bytes_read(self) -> int:
@@ -205,32 +230,105 @@ class Engine:
         """Drop all requests and give the model back as it was."""
         for request_id in list(self._sequences):
             self.cancel(request_id)
+        self._pool.close()
+        self._runner.close()
         self._model.close()
-        self._graphs = None
+        if self._host is not None:
+            unpin(self._host.arena)
 
     # Inside
 
+    def _check(self, request: Request) -> None:
+        sampling = request.sampling
+        if request.id in self._sequences:
+            raise InvalidField("id", f"{request.id!r} is already in the engine")
+        if not request.prompt:
+            raise InvalidField("prompt", "must not be empty")
+        if len(request.prompt) >= self.context:
+            raise InvalidField("prompt", f"has {len(request.prompt)} tokens; the limit is {self.context - 1}")
+        if (worst := max(request.prompt)) >= self.vocabulary or min(request.prompt) < 0:
+            raise InvalidField("prompt", f"holds a token outside of the vocabulary of {self.vocabulary}: {worst}")
+        named = {"stop_token_ids": sampling.stop_token_ids, "logit_bias": [token for token, _ in sampling.logit_bias]}
+        for field, tokens in named.items():
+            if any(not 0 <= token < self.vocabulary for token in tokens):
+                raise InvalidField(field, f"must lie within the vocabulary of {self.vocabulary}")
+        if sampling.stop and self._tokenizer is None:
+            raise InvalidField("stop", "needs a tokenizer")
+
     def _admit(self) -> list[Output]:
-        failed: list[Output] = []
-        while (sequence := self._scheduler.candidate()) is not None:
+        """Start those whose turn it is and whose adapter is there; bring the adapters of the next ones nearer."""
+        outputs: list[Output] = []
+        for refused, error in self._pool.poll().items():
+            # Its requests' own trouble: the others go on.
+            theirs = [s for s in self._scheduler.waiting if s.request.adapter == refused]
+            outputs += [self._fail(sequence, str(error)) for sequence in theirs]
+        ahead: set[str] = set()
+        self._pool.protect(ahead)
+        passed, full = 0, False
+        for sequence in self._scheduler.waiting.order():
             digest = sequence.request.adapter
-            try:
-                if digest is not None:
-                    sequence.adapter = self._pool.acquire(digest)
-                    if sequence.adapter is None:
-                        break
-            except (AdapterRejected, torch.OutOfMemoryError) as error:
-                # This request's own trouble: the others go on.
+            if digest is not None:
+                ahead.add(digest)
+            if (digest is None or self._pool.fetch(digest)) and not full:
+                if self._scheduler.start(sequence):
+                    sequence.adapter = self._pool.acquire(digest) if digest is not None else None
+                    continue
+                full = True  # those behind it may not overtake, or it might wait for ever
+            passed += 1
+            if passed >= _LOOK_AHEAD:
+                break
+        # Whoever runs may take what is only there for those that wait.
+        self._pool.protect(())
+        return outputs
+
+    def _launch(self, chunks: list[Chunk], outputs: list[Output]) -> Step | None:
+        try:
+            step = self._runner.launch(chunks)
+        except torch.OutOfMemoryError:
+            outputs += self._step_back()
+            return None
+        for chunk in chunks:
+            sequence = chunk.sequence
+            sequence.cached += chunk.count
+            self._pages.learn(sequence.held, sequence.tokens, sequence.cached)
+        for sequence in step.sequences:
+            sequence.pending += 1
+        return step
+
+    def _collect(self) -> list[Output]:
+        """What the step in flight has chosen."""
+        step, self._in_flight = self._in_flight, None
+        outputs: list[Output] = []
+        for sequence, token, logprobs in step.read() if step is not None else ():
+            sequence.pending -= 1
+            if sequence.ended:
+                continue  # by the step before, or it was cancelled
+            output = sequence.append(token, logprobs)
+            self._scheduler.waiting.charge(sequence, written=1)
+            outputs.append(output)
+            if output.finish_reason is not None:
                 self._end(sequence)
-                failed.append(Output(request_id=sequence.request.id, finish_reason="error", error=str(error)))
-            else:
-                self._scheduler.start(sequence)
-        return failed
+        return outputs
+
+    def _step_back(self) -> list[Output]:
+        """Memory beyond the budget has run out in a step: try smaller ones."""
+        torch.cuda.empty_cache()
+        running = sorted(self._scheduler.running, key=lambda s: s.number)
+        if len(running) == 1 and self._scheduler.prefill_tokens <= PAGE:
+            return [self._fail(running[0], "The device has too little memory for this request.")]
+        self._scheduler.prefill_tokens = max(PAGE, self._scheduler.prefill_tokens // 2)
+        for sequence in running[len(running) // 2 or 1 :]:
+            self._scheduler.preempt(sequence)
+        return []
+
+    def _fail(self, sequence: Sequence, error: str) -> Output:
+        self._end(sequence)
+        return Output(request_id=sequence.request.id, finish_reason="error", error=error)
 
     def _end(self, sequence: Sequence) -> None:
+        sequence.ended = True
         self._scheduler.remove(sequence)
         del self._sequences[sequence.request.id]
-        self._release_adapter(sequence)
         if sequence.request.adapter is not None:
             self._pool.unclaim(sequence.request.adapter)
 
@@ -239,23 +337,9 @@ class Engine:
             self._pool.release(sequence.adapter.digest)
             sequence.adapter = None
 
-    def _forward(self, chunks: list[Chunk], complete: list[Sequence]) -> list[int]:
-        """Run the model; the next token of each sequence that it has read completely."""
-        batch = PackedBatch(pool=self._cache)
-        rows: list[int] = []
-        for chunk in chunks:
-            sequence = chunk.sequence
-            past = sequence.cached
-            last = batch.add(sequence.tokens[past : past + chunk.count], past, sequence.pages, sequence.adapter)
-            if chunk.completes:
-                rows.append(last)
-        greedy = all(is_greedy(sequence) for sequence in complete)
-        if self._graphs is not None and batch.decodes:
-            logits, likeliest = self._graphs.run(batch)  # one row a sequence, in order
-        else:
-            logits = self._model.run(batch, rows)  # (complete, vocabulary)
-            likeliest = logits.argmax(dim=-1) if greedy else logits
-        for chunk in chunks:
-            chunk.sequence.cached += chunk.count
-        tokens: list[int] = likeliest.tolist() if greedy else sample(logits, complete)
-        return tokens
+    def _recent_infos(self) -> tuple[AdapterInfo, ...]:
+        """Of thousands of adapters, not anew at every step."""
+        now = time.monotonic()
+        if not self._sequences or now - self._infos[0] > _INFO_SECONDS:
+            self._infos = (now, tuple(self._pool.infos()))
+        return self._infos[1]

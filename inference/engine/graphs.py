@@ -1,75 +1,102 @@
-"""Decode steps as captured CUDA graphs: a step of a thousand launches becomes one.
-Knows batch sizes and what a graph must find in place. Knows nothing of requests."""
+"""Steps as captured CUDA graphs: a step of a thousand launches becomes one.
+Knows sizes of steps and what a graph must find in place. Knows nothing of requests."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import Any
 
 import torch
 
 from inference.engine.batch import PackedBatch
-from inference.engine.batch_tensors import Buffers, rank_class
-from inference.engine.cache import KVPool
+from inference.engine.batch_tensors import PREFILL_CHUNK, PREFILL_ROWS, Buffers, prefill_tiles, read_tokens
+from inference.engine.cache import KVCache
+from inference.engine.device import Graph, captured, graph_memory
 from inference.engine.model import PackedModel
-from inference.engine.pages import pages_for
+from inference.engine.prefix import pages_for
+
+_SPARE = 128
+"""Prompts in one step beyond which its tiles may not do: such steps run without a graph."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Graph:
-    graph: torch.cuda.CUDAGraph
-    logits: torch.Tensor
-    """(size, vocabulary), in memory that all graphs share: valid until the next one runs."""
-    likeliest: torch.Tensor
-    """(size,) token ids."""
+class StepGraphs:
+    """Graphs for steps that only decode, and for steps that read prompts too; each with LoRA, and for the base alone.
 
+    A graph reads the tokens that the step before has chosen, and leaves the likeliest ones in their place.
+    """
 
-class DecodeGraphs:
-    """A graph for every size of batch and class of ranks. Class 0 is the base model alone, without any LoRA."""
-
-    def __init__(self, model: PackedModel, pool: KVPool, *, max_running: int, context: int) -> None:
-        assert model.adapter_table is not None
+    def __init__(
+        self, model: PackedModel, cache: KVCache, *, max_running: int, prefill_tokens: int, context: int
+    ) -> None:
+        assert model.table is not None
+        assert model.chosen is not None
         self._model = model
-        self._pool = pool
-        self._sizes = sizes(max_running)
-        most = self._sizes[-1]
-        self._buffers = Buffers(
-            tokens=most, pieces=most, tiles=0, pages=most * pages_for(context), adapters=model.adapter_table
+        self._cache = cache
+        self._max_running = max_running
+        most = prefill_tokens + max_running
+        self._decode_sizes = sizes(max_running)
+        self._mixed_sizes = sorted({most, most * 3 // 4, most // 2, most // 4, most // 8})
+        pages = max_running * pages_for(context)
+        shared: dict[str, Any] = {
+            "pieces": max_running,
+            "pages": pages,
+            "adapters": model.table,
+            "chosen": model.chosen,
+        }
+        self._decode = Buffers(tokens=max_running, tiles=0, **shared)
+        self._mixed = Buffers(tokens=most, tiles=_tiles(most), **shared)
+        # Graphs share their memory, and so what one of them leaves there is gone with the next.
+        self._logits = torch.empty((max_running, model.vocabulary), dtype=model.dtype, device=model.device)
+        memory = graph_memory()
+        # The largest first, since the others fit into its memory.
+        keys = [(size, self._mixed) for size in reversed(self._mixed_sizes)]
+        keys += [(size, self._decode) for size in reversed(self._decode_sizes)]
+        self._graphs = {
+            (size, buffers is self._mixed, lora): self._capture(size, buffers, lora, memory)
+            for size, buffers in keys
+            for lora in (True, False)
+        }
+
+    def run(self, batch: PackedBatch, rows: list[int]) -> torch.Tensor | None:
+        """Logits behind `rows`, (rows, vocabulary); the likeliest tokens are in `model.chosen`.
+
+        None when no graph fits.
+        """
+        tokens, pieces = len(batch.tokens), len(batch.pieces)
+        if batch.decodes and len(rows) == pieces:
+            buffers, fitting = self._decode, self._decode_sizes
+        else:
+            buffers, fitting = self._mixed, self._mixed_sizes
+        size = next((size for size in fitting if size >= tokens), None)
+        if size is None or (buffers is self._mixed and prefill_tiles(batch) > _tiles(size)):
+            return None
+        buffers.fill(batch, rows, pad=size)
+        self._graphs[size, buffers is self._mixed, bool(batch.adapters)].replay()
+        return self._logits[: len(rows)]
+
+    def _capture(self, size: int, buffers: Buffers, lora: bool, memory: Any) -> Graph:
+        mixed = buffers is self._mixed
+        tensors = buffers.tensors(
+            tokens=size,
+            decoding=min(size, self._max_running),
+            tiles=_tiles(size) if mixed else 0,
+            # Kernels go through all chunks whatever their number, so this is about the usual one.
+            chunks=(size if not mixed else size // PREFILL_CHUNK + _SPARE) if lora else 0,
         )
-        self._graphs: dict[tuple[int, int], _Graph] = {}
-        self._memory = torch.cuda.graph_pool_handle()
-        self.prepare(0)
+        batch = PackedBatch(cache=self._cache, tensors=tensors)
+        answers = min(size, self._max_running)
+        rows = tensors.ends[:answers] if mixed else 0
+        buffers.clear()  # what runs while capturing must not write to anybody's pages
 
-    def prepare(self, rank: int) -> None:
-        """Capture all sizes for a class of ranks, the largest first, since the others fit into its memory."""
-        if (self._sizes[0], rank) in self._graphs:
-            return
-        self._buffers.clear()  # what runs while capturing must not write to anybody's pages
-        torch.cuda.synchronize()
-        for size in reversed(self._sizes):
-            self._graphs[size, rank] = self._capture(size, rank)
+        def step() -> None:
+            logits = self._model.forward(batch, read_tokens(tensors), tensors.positions, rows)
+            tensors.chosen[:answers] = logits.argmax(dim=-1)
+            self._logits[:answers] = logits
 
-    def run(self, batch: PackedBatch) -> tuple[torch.Tensor, torch.Tensor]:
-        """Logits (pieces, vocabulary) and the likeliest tokens (pieces,) of a batch that only decodes."""
-        pieces = len(batch.pieces)
-        size = next(size for size in self._sizes if size >= pieces)
-        self._buffers.fill(batch, pad=size)
-        captured = self._graphs[size, rank_class(adapter for adapter, _ in batch.adapters)]
-        captured.graph.replay()
-        return captured.logits[:pieces], captured.likeliest[:pieces]
+        return captured(step, memory)
 
-    def _capture(self, size: int, rank: int) -> _Graph:
-        tensors = self._buffers.tensors(tokens=size, decoding=size, chunks=size, rank=rank)
-        batch = PackedBatch(pool=self._pool, tensors=tensors)
 
-        def step() -> tuple[torch.Tensor, torch.Tensor]:
-            logits = self._model.forward(batch, tensors.tokens, tensors.positions, 0)
-            return logits, logits.argmax(dim=-1)
-
-        step()  # compiles kernels and sets libraries up, which a capture cannot
-        graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph, pool=self._memory):
-            logits, likeliest = step()
-        return _Graph(graph=graph, logits=logits, likeliest=likeliest)
+def _tiles(tokens: int) -> int:
+    return tokens // PREFILL_ROWS + _SPARE
 
 
 def sizes(most: int) -> list[int]:

@@ -10,99 +10,110 @@ import triton.language as tl
 
 from inference.engine.batch_tensors import LoraChunks
 
-_SPLITS = 4  # of the inputs: a decode step has too few chunks to fill a GPU otherwise
-_INPUTS, _OUTPUTS = 128, 256  # tile sizes
+_INPUTS, _OUTPUTS, _RANKS = 128, 256, 16  # tile sizes
+_LONG = 8192
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["modules", "first"])
 def _shrink(
     hidden, anchor, inner, starts, counts, bases, ranks, layouts, chunks, offsets, modules, first,
     x_row, i_split, i_module,
-    IN: tl.constexpr, ROWS: tl.constexpr, R: tl.constexpr, K: tl.constexpr, SPLITS: tl.constexpr,
+    IN: tl.constexpr, ROWS: tl.constexpr, R: tl.constexpr, WIDTH: tl.constexpr, K: tl.constexpr,
     PER: tl.constexpr, EVEN: tl.constexpr, ALIGN: tl.constexpr,
 ):  # fmt: skip
     """inner[split, module, row] = A x over this split's inputs."""
-    chunk = tl.program_id(0)
     split = tl.program_id(1)
     module = tl.program_id(2)
-    if chunk >= tl.load(chunks):
-        return
-    offset = tl.load(offsets + tl.load(layouts + chunk) * modules + first + module)
-    if offset < 0:
-        return
-    start = tl.load(starts + chunk)
-    count = tl.load(counts + chunk)
-    rank = tl.multiple_of(tl.load(ranks + chunk), 8)
-    weight = tl.multiple_of(tl.load(bases + chunk) + rank * offset, ALIGN)  # of A (rank, IN), from the anchor
     m = tl.arange(0, ROWS)
-    r = tl.arange(0, R)
     k = tl.arange(0, K)
-    rows = (start + m).to(tl.int64)
-    sums = tl.zeros((ROWS, R), tl.float32)
-    for step in range(0, PER, K):
-        place = split * PER + step + k
-        if EVEN:
-            x = tl.load(hidden + rows[:, None] * x_row + place[None, :], mask=(m < count)[:, None], other=0.0)
-            a = tl.load(anchor + weight + r[None, :] * IN + place[:, None], mask=(r < rank)[None, :], other=0.0)
-        else:
-            x_mask = (m < count)[:, None] & (place < IN)[None, :]
-            x = tl.load(hidden + rows[:, None] * x_row + place[None, :], mask=x_mask, other=0.0)
-            a_mask = (r < rank)[None, :] & (place < IN)[:, None]
-            a = tl.load(anchor + weight + r[None, :] * IN + place[:, None], mask=a_mask, other=0.0)
-        sums = tl.dot(x, a, sums, input_precision="ieee")
-    place = inner + split * i_split + module * i_module + rows[:, None] * R + r[None, :]
-    tl.store(place, sums, mask=(m < count)[:, None])
+    chunk = tl.program_id(0)
+    number = tl.load(chunks)
+    while chunk < number:
+        offset = tl.load(offsets + tl.load(layouts + chunk) * modules + first + module)
+        count = tl.load(counts + chunk)
+        rank = tl.where(offset < 0, 0, tl.load(ranks + chunk))  # 0: this adapter leaves the module alone
+        rank = tl.multiple_of(rank, 8)
+        weight = tl.multiple_of(tl.load(bases + chunk) + rank * offset, ALIGN)  # of A (rank, IN), from the anchor
+        rows = (tl.load(starts + chunk) + m).to(tl.int64)
+        first_rank = 0
+        while first_rank < rank:  # by this adapter's own rank, whatever the others' are
+            r = first_rank + tl.arange(0, R)
+            sums = tl.zeros((ROWS, R), tl.float32)
+            for step in range(0, PER, K):
+                place = split * PER + step + k
+                if EVEN:
+                    x = tl.load(hidden + rows[:, None] * x_row + place[None, :], mask=(m < count)[:, None], other=0.0)
+                    a = tl.load(anchor + weight + r[None, :] * IN + place[:, None], mask=(r < rank)[None, :], other=0.0)
+                else:
+                    x_mask = (m < count)[:, None] & (place < IN)[None, :]
+                    x = tl.load(hidden + rows[:, None] * x_row + place[None, :], mask=x_mask, other=0.0)
+                    a_mask = (r < rank)[None, :] & (place < IN)[:, None]
+                    a = tl.load(anchor + weight + r[None, :] * IN + place[:, None], mask=a_mask, other=0.0)
+                sums = tl.dot(x, a, sums, input_precision="ieee")
+            place = inner + split * i_split + module * i_module + rows[:, None] * WIDTH + r[None, :]
+            tl.store(place, sums, mask=(m < count)[:, None] & (r < WIDTH)[None, :])
+            first_rank += R
+        chunk += tl.num_programs(0)
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["modules", "module"])
 def _expand(
     out, anchor, inner, starts, counts, bases, ranks, layouts, chunks, offsets, modules, module,
     IN, OUT, y_row, i_split,
-    ROWS: tl.constexpr, R: tl.constexpr, N: tl.constexpr, SPLITS: tl.constexpr, ALIGN: tl.constexpr,
+    ROWS: tl.constexpr, R: tl.constexpr, WIDTH: tl.constexpr, N: tl.constexpr, SPLITS: tl.constexpr,
+    ALIGN: tl.constexpr,
 ):  # fmt: skip
     """out[row] += B inner[row], N columns of it."""
-    chunk = tl.program_id(0)
-    if chunk >= tl.load(chunks):
-        return
-    offset = tl.load(offsets + tl.load(layouts + chunk) * modules + module)
-    if offset < 0:
-        return
-    start = tl.load(starts + chunk)
-    count = tl.load(counts + chunk)
-    rank = tl.multiple_of(tl.load(ranks + chunk), 8)
-    weight = tl.multiple_of(tl.load(bases + chunk) + rank * (offset + IN), ALIGN)  # of B (OUT, rank)
     m = tl.arange(0, ROWS)
-    r = tl.arange(0, R)
     n = tl.program_id(1) * N + tl.arange(0, N)
-    b_mask = (r < rank)[:, None] & (n < OUT)[None, :]
-    b = tl.load(anchor + weight + n[None, :] * rank + r[:, None], mask=b_mask, other=0.0)
-    rows = (start + m).to(tl.int64)
-    sums = tl.zeros((ROWS, R), tl.float32)
-    for split in tl.static_range(SPLITS):
-        sums += tl.load(inner + split * i_split + rows[:, None] * R + r[None, :], mask=(m < count)[:, None], other=0.0)
-    delta = tl.dot(sums.to(b.dtype), b, input_precision="ieee")
-    place = out + rows[:, None] * y_row + n[None, :]
-    mask = (m < count)[:, None] & (n < OUT)[None, :]
-    before = tl.load(place, mask=mask, other=0.0).to(tl.float32)
-    tl.store(place, (before + delta).to(out.dtype.element_ty), mask=mask)
+    chunk = tl.program_id(0)
+    number = tl.load(chunks)
+    while chunk < number:
+        offset = tl.load(offsets + tl.load(layouts + chunk) * modules + module)
+        if offset >= 0:
+            count = tl.load(counts + chunk)
+            rank = tl.multiple_of(tl.load(ranks + chunk), 8)
+            weight = tl.multiple_of(tl.load(bases + chunk) + rank * (offset + IN), ALIGN)  # of B (OUT, rank)
+            rows = (tl.load(starts + chunk) + m).to(tl.int64)
+            delta = tl.zeros((ROWS, N), tl.float32)
+            first_rank = 0
+            while first_rank < rank:
+                r = first_rank + tl.arange(0, R)
+                b_mask = (r < rank)[:, None] & (n < OUT)[None, :]
+                b = tl.load(anchor + weight + n[None, :] * rank + r[:, None], mask=b_mask, other=0.0)
+                sums = tl.zeros((ROWS, R), tl.float32)
+                i_mask = (m < count)[:, None] & (r < rank)[None, :]
+                for split in tl.static_range(SPLITS):
+                    part = inner + split * i_split + rows[:, None] * WIDTH + r[None, :]
+                    sums += tl.load(part, mask=i_mask, other=0.0)
+                delta = tl.dot(sums.to(b.dtype), b, delta, input_precision="ieee")
+                first_rank += R
+            place = out + rows[:, None] * y_row + n[None, :]
+            mask = (m < count)[:, None] & (n < OUT)[None, :]
+            before = tl.load(place, mask=mask, other=0.0).to(tl.float32)
+            tl.store(place, (before + delta).to(out.dtype.element_ty), mask=mask)
+        chunk += tl.num_programs(0)
 
 
 def add_deltas(hidden: torch.Tensor, outs: list[torch.Tensor], first: int, chunks: LoraChunks) -> None:
     """hidden is (tokens, in); outs are (tokens, out) of the modules `first`, `first` + 1, ..., and change in place."""
     tokens, width = hidden.shape
-    per = -(-width // (_SPLITS * _INPUTS)) * _INPUTS
-    inner = torch.empty((_SPLITS, len(outs), tokens, chunks.rank), dtype=torch.float32, device=hidden.device)
+    # A decode step has too few chunks to fill a GPU; but each part of the inputs is one more to read afterwards.
+    splits = 4 if width > _LONG else 2
+    per = -(-width // (splits * _INPUTS)) * _INPUTS
+    inner = torch.empty((splits, len(outs), tokens, chunks.width), dtype=torch.float32, device=hidden.device)
     shared = (chunks.starts, chunks.counts, chunks.bases, chunks.ranks, chunks.layouts, chunks.number, chunks.offsets)
     modules = chunks.offsets.shape[1]
-    _shrink[(len(chunks.starts), _SPLITS, len(outs))](
+    _shrink[(chunks.blocks, splits, len(outs))](
         hidden, chunks.anchor, inner, *shared, modules, first,
         hidden.stride(0), inner.stride(0), inner.stride(1),
-        IN=width, ROWS=chunks.rows, R=chunks.rank, K=_INPUTS, SPLITS=_SPLITS,
-        PER=per, EVEN=width == per * _SPLITS, ALIGN=chunks.align, num_warps=4, num_stages=4,
+        IN=width, ROWS=chunks.rows, R=_RANKS, WIDTH=chunks.width, K=_INPUTS,
+        PER=per, EVEN=width == per * splits, ALIGN=chunks.align, num_warps=4, num_stages=4,
     )  # fmt: skip
     for index, out in enumerate(outs):
-        _expand[(len(chunks.starts), triton.cdiv(out.shape[1], _OUTPUTS))](
+        _expand[(chunks.blocks, triton.cdiv(out.shape[1], _OUTPUTS))](
             out, chunks.anchor, inner[:, index], *shared, modules, first + index,
             width, out.shape[1], out.stride(0), inner.stride(0),
-            ROWS=chunks.rows, R=chunks.rank, N=_OUTPUTS, SPLITS=_SPLITS, ALIGN=chunks.align, num_warps=4,
+            ROWS=chunks.rows, R=_RANKS, WIDTH=chunks.width, N=_OUTPUTS, SPLITS=splits,
+            ALIGN=chunks.align, num_warps=4,
         )  # fmt: skip

@@ -4,16 +4,20 @@ Knows how to take a model over and give it back. Knows nothing of requests or sc
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from transformers import PreTrainedModel
 
 from inference.engine import lora
+from inference.engine.adapters import Target
 from inference.engine.attention import NAME as PACKED
 from inference.engine.batch import PackedBatch
-from inference.engine.batch_tensors import AdapterTable, pack
-from inference.engine.cache import CacheShape, KVPool
+from inference.engine.batch_tensors import AdapterTable, pack, read_tokens
+from inference.engine.cache import CacheShape, KVCache
+
+if TYPE_CHECKING:
+    from inference.engine.fusion import Fused
 
 # Relative error allowed between packed attention and the model's own: rounding in bf16 stays well below, a model that
 # does anything else with its inputs does not.
@@ -21,7 +25,7 @@ _TOLERANCE = 0.1
 
 
 class PackedModel:
-    """Takes the model over until `close`. Raises ValueError when it would not compute the same any more."""
+    """Takes the model over until `close`; `attach` it to memory before it runs."""
 
     def __init__(self, model: PreTrainedModel) -> None:
         self._model = model
@@ -38,6 +42,9 @@ class PackedModel:
             dtype=model.dtype,
             device=self.device,
         )
+        self.table: AdapterTable | None = None
+        self.chosen: torch.Tensor | None = None
+        self._fused: Fused | None = None
         self._take_over()
 
     @property
@@ -49,16 +56,38 @@ class PackedModel:
     def bytes_read(self) -> int:
         """Weights that every step reads: all but a table of embeddings that is not the head's too."""
         tables = {self._model.get_input_embeddings().weight} - {self._model.get_output_embeddings().weight}
-        return sum(weight.nbytes for weight in self._model.parameters() if weight not in tables)
+        held = [*self._model.parameters(), *self._model.buffers()]
+        return sum(weight.nbytes for weight in held if weight not in tables)
+
+    def attach(self, cache: KVCache, target: Target, places: int) -> None:
+        """Run on this memory, choosing up to `places` tokens a step. Raises ValueError, having given the model back,
+        when it would not compute the same as before."""
+        if use_kernels(self.device):
+            self.table = AdapterTable(target, cache.memory.arena)
+            self.chosen = torch.zeros(places, dtype=torch.int64, device=self.device)
+        batch = PackedBatch(cache=cache)
+        page = cache.memory.take_page()
+        assert page is not None
+        batch.add(self._probe, 0, [page], None)
+        try:
+            found = self.run(batch, [len(self._probe) - 1])[0]
+            off = ((found - self._expected).float().norm() / self._expected.float().norm()).item()
+            if not off < _TOLERANCE:
+                raise ValueError(f"under packed attention its logits are off by {off:.2g}")
+        except ValueError as error:
+            self.close()
+            raise ValueError(f"{type(self._model).__name__} cannot be served: {error}") from error
+        finally:
+            cache.memory.give_page(page)
 
     def run(self, batch: PackedBatch, rows: list[int]) -> torch.Tensor:
         """One pass over the packed tokens, writing their keys and values; logits behind `rows`, (rows, vocabulary)."""
-        if self.adapter_table is not None:
-            batch.tensors = pack(batch, self.adapter_table)
-            tokens, positions = batch.tensors.tokens, batch.tensors.positions
-        else:
-            tokens, positions = torch.tensor(batch.tokens), torch.tensor(batch.positions)
-        return self.forward(batch, tokens, positions, torch.tensor(rows, dtype=torch.long).to(self.device))
+        if self.table is not None:
+            assert self.chosen is not None
+            batch.tensors = pack(batch, rows, self.table, self.chosen)
+            answered = batch.tensors.ends[: len(rows)]
+            return self.forward(batch, read_tokens(batch.tensors), batch.tensors.positions, answered)
+        return self.forward(batch, torch.tensor(batch.tokens), torch.tensor(batch.positions), torch.tensor(rows).long())
 
     def forward(
         self, batch: PackedBatch, tokens: torch.Tensor, positions: torch.Tensor, rows: torch.Tensor | int
@@ -76,33 +105,28 @@ class PackedModel:
 
     def close(self) -> None:
         """Give the model back as it was."""
+        if self._fused is not None:
+            self._fused.undo()
+            self._fused = None
         lora.unwrap(self._model, self._layers)
         self._model.set_attn_implementation(self._own_attention)
 
     @torch.inference_mode()
     def _take_over(self) -> None:
         # Spread over the vocabulary: among its first tokens are special ones, to which models react chaotically.
-        probe = [i * self.vocabulary // 8 for i in range(8)]
-        expected = self._model(input_ids=torch.tensor([probe], device=self.device), use_cache=False).logits[0, -1]
+        self._probe = [i * self.vocabulary // 8 for i in range(8)]
+        ids = torch.tensor([self._probe], device=self.device)
+        self._expected = self._model(input_ids=ids, use_cache=False).logits[0, -1]
         self._own_attention: str = self._model.config._attn_implementation
         self._current = lora.CurrentBatch()
         self._layers = lora.wrap(self._model, self._model.get_output_embeddings(), self._current)
-        self.adapter_table: AdapterTable | None = None
         if use_kernels(self.device):
-            self.adapter_table = AdapterTable(self.linear_shapes, self.dtype, self.device)
+            from inference.engine import fusion  # Triton comes with CUDA, and machines without need none
+
             with torch.inference_mode(False), torch.no_grad():  # weights stay ordinary tensors
                 lora.join_siblings(self._layers)
+                self._fused = fusion.fuse(self._model)
         self._model.set_attn_implementation(PACKED)
-        batch = PackedBatch(pool=KVPool(self.cache_shape, 1))
-        batch.add(probe, 0, [1], None)
-        try:
-            found = self.run(batch, [len(probe) - 1])[0]
-            off = ((found - expected).float().norm() / expected.float().norm()).item()
-            if not off < _TOLERANCE:
-                raise ValueError(f"under packed attention its logits are off by {off:.2g}")
-        except ValueError as error:
-            self.close()
-            raise ValueError(f"{type(self._model).__name__} cannot be served: {error}") from error
 
 
 def use_kernels(device: torch.device) -> bool:
@@ -116,9 +140,3 @@ def end_of_text(model: PreTrainedModel, tokenizer: Any | None) -> frozenset[int]
     named = [getattr(generation, "eos_token_id", None), getattr(tokenizer, "eos_token_id", None)]
     flat = [i for ids in named for i in (ids if isinstance(ids, list | tuple) else [ids])]
     return frozenset(i for i in flat if i is not None and i < model.config.get_text_config().vocab_size)
-
-
-def bytes_that_fit(device: torch.device) -> int:
-    """Memory of a GPU for pages and adapters, leaving a tenth of what is free for activations and graphs."""
-    free, _ = torch.cuda.mem_get_info(device)
-    return free * 9 // 10

@@ -1,157 +1,308 @@
-"""Adapter pool: which adapters are known, which are resident on the device, who uses them.
-Knows least recently used and deferred unloading. Knows nothing of batches or HTTP."""
+"""Adapter pool: registered adapters on their way from disk over host memory to the device, and who uses them.
+Knows tiers, claims and deferred unloading. Knows nothing of batches, of the order of requests or of HTTP."""
 
 from __future__ import annotations
 
-import math
 import time
-from collections import Counter, OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
-from pathlib import Path
+from typing import cast
 
 import torch
 
-from inference.engine.adapters import Adapter, Target, read
+from inference.engine.adapters import Adapter, AdapterRejected, Checked, Target, read
+from inference.engine.device import event, has_happened, stream
+from inference.engine.memory import Memory
+from inference.engine.shelf import Shelf
+from inference.engine.types import AdapterInfo, Tier
+
+_READERS = 2
 
 
 class UnknownAdapter(LookupError):
-    """No adapter of that digest was added, or it is being unloaded."""
+    """No adapter of that digest is registered, or it is being unloaded."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class AdapterInfo:
-    """One resident adapter, for the admin's eyes."""
-
-    digest: str
-    rank: int
-    bytes: int
+@dataclass
+class _Entry:
+    checked: Checked
     last_used: float
     """Seconds since the epoch."""
-    requests_running: int
+    claims: int = 0
+    """Requests from submission to their end: unloading waits for them."""
+    running: int = 0
+    """Requests that hold it on the device: waiting ones of many voices do not pin the device full."""
+    retired: bool = False
+    resident: Adapter | None = None
+
+
+@dataclass
+class _Copy:
+    """On its way to the device."""
+
+    done: torch.cuda.Event
+    started: float
+    source: torch.Tensor
 
 
 class AdapterPool:
-    """At most `limit` adapters of `budget` bytes on the device; any number known, each by the folder to read it from.
+    """Any number registered, each by the folder to read it from.
 
-    A request holds a claim from submission to its end, so that unloading waits for it. It holds a place on the device
-    only while it runs (`acquire` to `release`), so that waiting requests of many voices do not pin the device full.
+    Files are read on threads; on a GPU into pinned `host` memory, whence one copy on a stream of its own brings the
+    block to the device. On the CPU `host` is None, and files are read right into place. The engine's thread never
+    waits for either: it asks again (`fetch`) at its next step.
     """
 
     def __init__(
         self,
         target: Target,
-        device: torch.device,
-        limit: int,
-        budget: int | None,
-        on_load: Callable[[float], None],
+        memory: Memory,
+        host: Memory | None,
+        on_load: Callable[[Tier, float], None],
+        on_forget: Callable[[str], None],
     ) -> None:
         self.target = target
-        self._device = device
-        self._limit = limit
-        self._budget = math.inf if budget is None else budget
+        self._device = Shelf(memory, on_drop=self._left_device)
+        self._host = Shelf(host) if host is not None else None
         self._on_load = on_load
-        self._folders: dict[str, Path] = {}
-        self._sizes: dict[str, int] = {}
-        self._retired: set[str] = set()
-        self._claims: Counter[str] = Counter()
-        self._running: Counter[str] = Counter()
-        self._resident: OrderedDict[str, Adapter] = OrderedDict()  # least recently used first
-        self._last_used: dict[str, float] = {}
-        self.evictions = 0
+        self._on_forget = on_forget
+        self._entries: dict[str, _Entry] = {}
+        self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="adapter-reader")
+        self._reading: dict[str, tuple[Future[float], torch.Tensor]] = {}
+        self._copying: dict[str, _Copy] = {}
+        self._read: dict[str, torch.Tensor] = {}
+        """Blocks larger than all of host memory, until they are on the device."""
+        self._stream = stream(memory.arena.device) if host is not None else None
 
-    def add(self, adapter: Adapter, folder: Path) -> None:
-        """Make an adapter known, and resident if there is a place for it. Adding it again revokes an unload."""
-        self._folders[adapter.digest] = folder
-        self._retired.discard(adapter.digest)
-        self._sizes[adapter.digest] = adapter.bytes
-        if adapter.digest not in self._resident and self._make_room(adapter.bytes):
-            self._place(adapter)
+    # Registration
+
+    def add(self, checked: Checked, weights: Adapter | None = None) -> None:
+        """Register; with `weights`, which were read already, keep them in the first tier that has room. Registering
+        again revokes an unload."""
+        entry = self._entries.get(checked.digest)
+        if entry is None:
+            self._entries[checked.digest] = _Entry(checked=checked, last_used=time.time())
+        else:
+            entry.retired = False
+        if weights is None:
+            return
+        if self._host is not None:
+            self._start_reading(checked.digest, weights)
+        elif checked.digest not in self._device:
+            block = self._device.take(checked.digest, checked.values)
+            if block is not None:
+                block.copy_(weights.block)
+                self._arrive(checked.digest, 0.0)
 
     def remove(self, digest: str) -> None:
         """No new requests for it from now on; its memory is given back after the last request that uses it."""
         if digest not in self:
             raise UnknownAdapter(digest)
-        self._retired.add(digest)
+        self._entries[digest].retired = True
         self._forget_if_unused(digest)
 
     def __contains__(self, digest: str) -> bool:
-        return digest in self._folders and digest not in self._retired
+        entry = self._entries.get(digest)
+        return entry is not None and not entry.retired
+
+    # Use
 
     def claim(self, digest: str) -> None:
         if digest not in self:
             raise UnknownAdapter(digest)
-        self._claims[digest] += 1
+        self._entries[digest].claims += 1
 
     def unclaim(self, digest: str) -> None:
-        self._claims[digest] -= 1
-        assert self._claims[digest] >= self._running[digest] >= 0
+        entry = self._entries[digest]
+        entry.claims -= 1
+        assert entry.claims >= entry.running >= 0
         self._forget_if_unused(digest)
 
-    def acquire(self, digest: str) -> Adapter | None:
-        """The adapter, resident until `release`; None while every place is taken by adapters in use.
+    def protect(self, digests: Collection[str]) -> None:
+        """Adapters that must stay although nobody runs on them yet: those who wait longest need them."""
+        self._device.protected = digests
 
-        Reads an evicted adapter again, and so may raise AdapterRejected when its files have changed.
-        """
-        if digest not in self._resident:
-            if not self._make_room(self._sizes[digest]):
-                return None
-            started = time.perf_counter()
-            self._place(read(digest, self._folders[digest], self.target))
-            self._on_load(time.perf_counter() - started)
-        self._running[digest] += 1
-        self._touch(digest)
-        return self._resident[digest]
+    def fetch(self, digest: str) -> bool:
+        """Whether it is on the device; if not, move it one tier nearer where there is room."""
+        if self._entries[digest].resident is not None:
+            return True
+        if digest in self._reading or digest in self._copying:
+            return False
+        source = self._read.get(digest)
+        if source is None and self._host is not None:
+            source = self._host.find(digest)
+        if source is None:
+            self._start_reading(digest)
+        else:
+            self._start_copying(digest, source)
+        return False
+
+    def acquire(self, digest: str) -> Adapter:
+        """The adapter, which `fetch` has said is on the device, and stays there until `release`."""
+        entry = self._entries[digest]
+        assert entry.resident is not None
+        entry.running += 1
+        entry.last_used = time.time()
+        self._device.pin(digest)
+        return entry.resident
 
     def release(self, digest: str) -> None:
-        self._running[digest] -= 1
-        assert self._running[digest] >= 0
-        self._touch(digest)
+        entry = self._entries[digest]
+        entry.running -= 1
+        assert entry.running >= 0
+        entry.last_used = time.time()
+        self._device.unpin(digest)
 
-    def resident(self) -> list[AdapterInfo]:
-        """Least recently used first."""
+    def poll(self) -> dict[str, AdapterRejected]:
+        """Note what has arrived; adapters that turned out to be unusable, and why."""
+        failed: dict[str, AdapterRejected] = {}
+        for digest, (future, block) in list(self._reading.items()):
+            if future.done():
+                del self._reading[digest]
+                self._finish_reading(digest, future, block, failed)
+        for digest, copy in list(self._copying.items()):
+            if has_happened(copy.done):
+                del self._copying[digest]
+                self._read.pop(digest, None)
+                if self._host is not None and digest in self._host:
+                    self._host.unpin(digest)
+                self._arrive(digest, time.perf_counter() - copy.started)
+        return failed
+
+    def wait(self, seconds: float) -> None:
+        """Until something may have arrived."""
+        futures = [future for future, _ in self._reading.values()]
+        if self._copying or not futures:
+            time.sleep(min(seconds, 0.0002))
+        else:
+            wait(futures, timeout=seconds, return_when=FIRST_COMPLETED)
+
+    @property
+    def busy(self) -> bool:
+        return bool(self._reading or self._copying)
+
+    # Telling
+
+    def infos(self) -> list[AdapterInfo]:
+        """All registered, least recently used first."""
+        entries = sorted(self._entries.values(), key=lambda entry: entry.last_used)
         return [
             AdapterInfo(
-                digest=adapter.digest,
-                rank=adapter.rank,
-                bytes=adapter.bytes,
-                last_used=self._last_used[adapter.digest],
-                requests_running=self._running[adapter.digest],
+                digest=entry.checked.digest,
+                rank=entry.checked.rank,
+                bytes=entry.checked.values * self.target.dtype.itemsize,
+                tier=self._tier(entry.checked.digest),
+                last_used=entry.last_used,
+                requests_running=entry.running,
+                requests_waiting=entry.claims - entry.running,
             )
-            for adapter in self._resident.values()
+            for entry in entries
         ]
 
-    def _place(self, adapter: Adapter) -> None:
-        self._resident[adapter.digest] = adapter.to(self._device)
-        self._touch(adapter.digest)
+    def bytes(self) -> dict[Tier, int]:
+        """Held in each tier."""
+        held = {"device": self._device.bytes, "host": self._host.bytes if self._host is not None else 0}
+        size = self.target.dtype.itemsize
+        nowhere = (e.checked.values * size for d, e in self._entries.items() if self._tier(d) == "disk")
+        return cast("dict[Tier, int]", {**held, "disk": sum(nowhere)})
 
-    def _touch(self, digest: str) -> None:
-        self._resident.move_to_end(digest)
-        self._last_used[digest] = time.time()
+    def evictions(self) -> dict[Tier, int]:
+        return {"device": self._device.evictions, "host": self._host.evictions if self._host is not None else 0}
 
-    def _make_room(self, size: int) -> bool:
-        """Evict until `size` bytes fit. One adapter always fits, or its requests would wait for ever."""
-        while self._resident and not self._fits(size):
-            idle = next((digest for digest in self._resident if not self._running[digest]), None)
-            if idle is None:
-                return False
-            self._drop(idle)
-            self.evictions += 1
-        return True
+    def close(self) -> None:
+        self._readers.shutdown(wait=True, cancel_futures=True)
 
-    def _fits(self, size: int) -> bool:
-        held = sum(self._sizes[digest] for digest in self._resident)
-        return len(self._resident) < self._limit and held + size <= self._budget
+    # Inside
+
+    def _tier(self, digest: str) -> Tier:
+        if self._entries[digest].resident is not None:
+            return "device"
+        return "host" if self._host is not None and self._host.find(digest) is not None else "disk"
+
+    def _start_reading(self, digest: str, weights: Adapter | None = None) -> None:
+        """Into the tier that files are read into; `weights` were read already and only need to be put there."""
+        shelf = self._host or self._device
+        if digest in shelf or digest in self._reading or digest in self._read:
+            return
+        checked = self._entries[digest].checked
+        block = shelf.take(digest, checked.values)
+        if block is None:
+            if self._host is None or self._host.memory.frames_for(checked.values) <= self._host.memory.count:
+                return
+            block = torch.empty(checked.values, dtype=self.target.dtype)
+        self._reading[digest] = (self._readers.submit(_read_into, checked, block, weights), block)
+
+    def _finish_reading(
+        self, digest: str, future: Future[float], block: torch.Tensor, failed: dict[str, AdapterRejected]
+    ) -> None:
+        shelf = self._host or self._device
+        if (error := future.exception()) is not None:
+            if digest in shelf:
+                shelf.drop(digest)
+            if not isinstance(error, AdapterRejected):
+                raise error
+            failed[digest] = error
+            self._forget_if_unused(digest)
+            return
+        if digest not in shelf:
+            self._read[digest] = block
+        else:
+            shelf.filled(digest)
+        if shelf is self._device:
+            self._arrive(digest, future.result(), filled=True)
+        else:
+            self._on_load("host", future.result())
+            self._forget_if_unused(digest)
+
+    def _start_copying(self, digest: str, source: torch.Tensor) -> None:
+        assert self._stream is not None
+        block = self._device.take(digest, self._entries[digest].checked.values)
+        if block is None:
+            return
+        if self._host is not None and digest in self._host:
+            self._host.pin(digest)
+        launched = event()
+        launched.record(torch.cuda.current_stream(block.device))
+        # Steps that were launched before may still read what lay in these frames.
+        self._stream.wait_event(launched)
+        with torch.cuda.stream(self._stream):
+            block.copy_(source, non_blocking=True)
+            done = event()
+            done.record(self._stream)
+        self._copying[digest] = _Copy(done=done, started=time.perf_counter(), source=source)
+
+    def _arrive(self, digest: str, seconds: float, *, filled: bool = False) -> None:
+        if not filled:
+            self._device.filled(digest)
+        self._on_load("device", seconds)
+        checked = self._entries[digest].checked
+        block = self._device.find(digest)
+        assert block is not None
+        self._entries[digest].resident = checked.in_block(block)
+        self._forget_if_unused(digest)
+
+    def _left_device(self, digest: str) -> None:
+        if (entry := self._entries.get(digest)) is not None:
+            entry.resident = None
 
     def _forget_if_unused(self, digest: str) -> None:
-        if not self._claims[digest]:
-            # Counters grow by every name ever asked for, unless cleaned.
-            del self._claims[digest], self._running[digest]
-            if digest in self._retired:
-                self._retired.discard(digest)
-                if digest in self._resident:
-                    self._drop(digest)
-                del self._folders[digest], self._sizes[digest]
+        entry = self._entries[digest]
+        if not entry.retired or entry.claims or digest in self._reading or digest in self._copying:
+            return
+        del self._entries[digest]
+        self._read.pop(digest, None)
+        for shelf in (self._device, self._host):
+            if shelf is not None and digest in shelf:
+                shelf.drop(digest)
+        self._on_forget(digest)
 
-    def _drop(self, digest: str) -> None:
-        del self._resident[digest], self._last_used[digest]
+
+def _read_into(checked: Checked, block: torch.Tensor, weights: Adapter | None) -> float:
+    """On a reader's thread: the seconds that it took."""
+    started = time.perf_counter()
+    if weights is not None:
+        block.copy_(weights.block)
+    else:
+        read(checked, block)
+    return time.perf_counter() - started

@@ -4,45 +4,69 @@ Knows penalties and filters. Knows nothing of models, caches or text."""
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import torch
 
+from inference.engine.device import to_device
 from inference.engine.sequence import Sequence
+from inference.engine.types import TokenLogprobs
 
 
 def is_greedy(sequence: Sequence) -> bool:
     """Whether the likeliest token is the answer as it stands."""
-    return sequence.request.sampling.temperature == 0 and not _penalised(sequence)
+    return sequence.request.sampling.temperature == 0 and not _changed(sequence)
 
 
-def sample(logits: torch.Tensor, sequences: list[Sequence]) -> list[int]:
-    """logits is (sequences, vocabulary) and stays as it is; returns a token for each."""
+def choose(logits: torch.Tensor, sequences: list[Sequence]) -> torch.Tensor:
+    """logits is (sequences, vocabulary) and stays as it is; a token for each, (sequences,) int64 on its device."""
     if all(is_greedy(sequence) for sequence in sequences):
-        likeliest: list[int] = logits.argmax(dim=-1).tolist()
-        return likeliest
+        return logits.argmax(dim=-1)
     logits = logits.to(torch.float32, copy=True)
-    _penalise(logits, sequences)
-    tokens: list[int] = logits.argmax(dim=-1).tolist()
+    _change(logits, sequences)
+    tokens = logits.argmax(dim=-1)
     drawn = [i for i, sequence in enumerate(sequences) if sequence.request.sampling.temperature > 0]
+    if len(drawn) == len(sequences):
+        return _draw(logits, sequences)
     if drawn:
-        rows = logits if len(drawn) == len(sequences) else logits[drawn]
-        for i, token in zip(drawn, _draw(rows, [sequences[i] for i in drawn]), strict=True):
-            tokens[i] = token
+        tokens[drawn] = _draw(logits[drawn], [sequences[i] for i in drawn])
     return tokens
 
 
-def _penalised(sequence: Sequence) -> bool:
-    sampling = sequence.request.sampling
-    return bool(
-        sampling.repetition_penalty != 1
-        or sampling.presence_penalty
-        or sampling.frequency_penalty
-        or (sequence.must_go_on and sequence.end_ids)
+@dataclass(frozen=True, kw_only=True)
+class Logprobs:
+    """Of some rows of a step, on their way to the host."""
+
+    chosen: torch.Tensor
+    """(rows,)"""
+    top: torch.Tensor
+    """(rows, most) values, largest first, and their `ids`."""
+    ids: torch.Tensor
+
+    def read(self, row: int, count: int) -> TokenLogprobs:
+        """Once the step has run."""
+        top = zip(self.ids[row, :count].tolist(), self.top[row, :count].tolist(), strict=True)
+        return TokenLogprobs(logprob=self.chosen[row].item(), top=tuple(top))
+
+
+def logprobs(logits: torch.Tensor, tokens: torch.Tensor, most: int) -> Logprobs:
+    """Of (rows, vocabulary) logits as the model gives them, of the chosen (rows,) tokens and of `most` likeliest."""
+    values = torch.log_softmax(logits.float(), dim=-1)
+    chosen = values.gather(-1, tokens[:, None])[:, 0]
+    top, ids = values.topk(most, dim=-1)
+    return Logprobs(
+        **{name: t.to("cpu", non_blocking=True) for name, t in (("chosen", chosen), ("top", top), ("ids", ids))}
     )
 
 
-def _penalise(logits: torch.Tensor, sequences: list[Sequence]) -> None:
-    """Penalties as OpenAI and vLLM define them, in place on (sequences, vocabulary)."""
+def _changed(sequence: Sequence) -> bool:
+    biased = bool(sequence.request.sampling.logit_bias)
+    return biased or sequence.needs_history or (sequence.must_go_on and bool(sequence.end_ids))
+
+
+def _change(logits: torch.Tensor, sequences: list[Sequence]) -> None:
+    """Bias and penalties as OpenAI and vLLM define them, in place on (sequences, vocabulary)."""
+    biased = [(row, token, -bias) for row, s in enumerate(sequences) for token, bias in s.request.sampling.logit_bias]
     repeated: list[tuple[int, int, float]] = []  # row, token, value
     written: list[tuple[int, int, float]] = []
     forbidden: list[tuple[int, int, float]] = []
@@ -56,6 +80,9 @@ def _penalise(logits: torch.Tensor, sequences: list[Sequence]) -> None:
                 written.append((row, token, sampling.presence_penalty + sampling.frequency_penalty * times))
         if sequence.must_go_on:
             forbidden += [(row, token, math.inf) for token in sequence.end_ids]
+    if biased:
+        place, amount = _places(biased, logits.device)
+        logits[place] = logits[place] - amount
     if repeated:
         place, penalty = _places(repeated, logits.device)
         values = logits[place]
@@ -71,10 +98,10 @@ def _places(
 ) -> tuple[tuple[torch.Tensor, torch.Tensor], torch.Tensor]:
     """Index (rows, tokens) and values."""
     rows, tokens, values = zip(*entries, strict=True)
-    return (torch.tensor(rows, device=device), torch.tensor(tokens, device=device)), torch.tensor(values, device=device)
+    return (to_device(rows, device), to_device(tokens, device)), to_device(values, device)
 
 
-def _draw(logits: torch.Tensor, sequences: list[Sequence]) -> list[int]:
+def _draw(logits: torch.Tensor, sequences: list[Sequence]) -> torch.Tensor:
     """One uniform number a sequence, looked up in its cumulative distribution.
 
     The lookup is in vocabulary order, not in order of likelihood: rounding differs with the size of the batch, and two
@@ -82,23 +109,22 @@ def _draw(logits: torch.Tensor, sequences: list[Sequence]) -> list[int]:
     """
     sampling = [sequence.request.sampling for sequence in sequences]
     device = logits.device
-    temperature = torch.tensor([s.temperature for s in sampling], device=device)
+    temperature = to_device([s.temperature for s in sampling], device)
     # Below this, division would overflow, and the likeliest token has all the probability anyway.
     probabilities = torch.softmax(logits / temperature.clamp(min=1e-4)[:, None], dim=-1)
     if any(s.top_k > 0 or s.top_p < 1 or s.min_p > 0 for s in sampling):
         vocabulary = logits.shape[-1]
-        top_k = torch.tensor([min(s.top_k, vocabulary) if s.top_k > 0 else vocabulary for s in sampling], device=device)
-        top_p = torch.tensor([s.top_p for s in sampling], device=device)
-        min_p = torch.tensor([s.min_p for s in sampling], device=device)
+        top_k = to_device([min(s.top_k, vocabulary) if s.top_k > 0 else vocabulary for s in sampling], device)
+        top_p = to_device([s.top_p for s in sampling], device)
+        min_p = to_device([s.min_p for s in sampling], device)
         probabilities = _filter(probabilities, top_k, top_p, min_p)
     cumulative = probabilities.cumsum(dim=-1)
     # Just under 1: rounded up to the whole sum, the lookup would run past the last token.
-    uniform = torch.tensor([min(s.random.random(), 1 - 1e-6) for s in sequences], device=device)
+    uniform = to_device([min(s.random.random(), 1 - 1e-6) for s in sequences], device)
     aims = uniform[:, None] * cumulative[:, -1:]
     chosen = torch.searchsorted(cumulative, aims, right=True)[:, 0]
     # An adapter with absurd weights makes logits that are no numbers: its text is nonsense, but must stay tokens.
-    tokens: list[int] = chosen.clamp(max=logits.shape[-1] - 1).tolist()
-    return tokens
+    return chosen.clamp(max=logits.shape[-1] - 1)
 
 
 def _filter(probabilities: torch.Tensor, top_k: torch.Tensor, top_p: torch.Tensor, min_p: torch.Tensor) -> torch.Tensor:

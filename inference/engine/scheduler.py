@@ -1,13 +1,22 @@
 """Scheduler: which requests run, and which of their tokens go into the next step.
-Knows limits, pages and first come first served. Knows nothing of tensors or models."""
+Knows places, pages and turns. Knows nothing of tensors or models."""
 
 from __future__ import annotations
 
-from collections import deque
+import time
+from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from inference.engine.pages import Pages, pages_for
+from inference.engine.memory import Memory
+from inference.engine.prefix import Pages, pages_for
 from inference.engine.sequence import Sequence
+from inference.engine.turns import Turns
+
+_FAR = 1024
+"""Tokens: nobody is expected to write more, whatever its limit says."""
+_CAUTION, _COURAGE, _LEAST_FORESIGHT = 0.01, 0.995, 0.1
+"""How foresight grows with every preemption and shrinks with every step."""
 
 
 class QueueFull(RuntimeError):
@@ -28,72 +37,149 @@ class Chunk:
 
 
 class Scheduler:
-    """First come, first served; a request that does not fit yet holds back those behind it, so nobody starves.
+    """Owners take turns; within an owner, first come, first served.
 
-    `running` is in order of arrival, and all that wait came later: when pages run out, the newest gives its own back
-    and is read again from the beginning once there is room. The oldest always goes on.
+    When memory runs out, the newest of those that run gives its pages back and is read again from the beginning once
+    there is room: the oldest always goes on. When an owner who has less than an equal share of the places finds them
+    taken, the newest request of the owner who has the most steps back in the same way.
     """
 
-    def __init__(self, *, pages: Pages, max_running: int, max_waiting: int, prefill_tokens: int) -> None:
+    def __init__(
+        self,
+        *,
+        memory: Memory,
+        pages: Pages,
+        max_running: int,
+        max_waiting: int,
+        prefill_tokens: int,
+        fill: bool,
+        patience: float,
+        on_stop: Callable[[Sequence], None],
+    ) -> None:
+        self._memory = memory
         self._pages = pages
         self._max_running = max_running
         self._max_waiting = max_waiting
-        self._prefill_tokens = prefill_tokens
+        self.prefill_tokens = prefill_tokens
+        self._fill = fill
+        self._on_stop = on_stop
         self.preemptions = 0
-        self.waiting: deque[Sequence] = deque()
+        self._foresight = 0.4
+        """Of the tokens that those who run may still write, the part that is expected."""
+        self.waiting = Turns(patience)
         self.running: list[Sequence] = []
 
     def add(self, sequence: Sequence) -> None:
         # Counted together: what was submitted since the last step waits only until the next one.
         if len(self.waiting) + len(self.running) >= self._max_running + self._max_waiting:
             raise QueueFull(f"{len(self.waiting)} requests wait already")
-        self.waiting.append(sequence)
+        self.waiting.add(sequence)
 
     def remove(self, sequence: Sequence) -> None:
-        """Forget a sequence that has ended or is cancelled, and free its pages."""
-        self._pages.give_back(sequence.pages)
+        """Forget a sequence that has ended or is cancelled, and free what it holds."""
         if sequence in self.running:
-            self.running.remove(sequence)
+            self._stop(sequence)
         else:
             self.waiting.remove(sequence)
 
-    def candidate(self) -> Sequence | None:
-        """The request that may run next, if there is a place, and pages for what it has to read.
+    def start(self, sequence: Sequence) -> bool:
+        """Let it run, if there are a place and pages for what it has to read; it begins with what the prefix cache has.
 
-        A page for each of those that run is left, or the new one would soon be preempted.
+        A part of what those that run may still write is left free, or it would soon be preempted: the more, the more
+        preemptions there have been.
         """
-        if not self.waiting or len(self.running) >= self._max_running:
-            return None
-        first = self.waiting[0]
-        return first if pages_for(len(first.tokens)) + len(self.running) <= self._pages.free else None
+        while len(self.running) >= self._max_running or not self._fits(sequence):
+            if not self._make_way(sequence):
+                return False
+        self.waiting.start(sequence)
+        self.running.append(sequence)
+        sequence.cached = self._pages.hold(sequence.held, sequence.request.adapter, sequence.tokens)
+        if not sequence.charged:
+            self.waiting.charge(sequence, read=len(sequence.tokens))
+            sequence.charged = True
+        return True
 
-    def start(self, sequence: Sequence) -> None:
-        assert self.waiting[0] is sequence
-        room = self._pages.take(sequence.pages, len(sequence.tokens))
-        assert room
-        self.running.append(self.waiting.popleft())
-
-    def chunks(self) -> tuple[list[Chunk], list[Sequence]]:
-        """One token for every sequence that decodes, then chunks of prompts in order of arrival; and who was preempted.
+    def chunks(self) -> list[Chunk]:
+        """One token for every sequence that decodes, then chunks of prompts, those of the least served owners first.
 
         Prompts share a budget a step, so a long one does not make the others wait for long.
         """
-        budget = self._prefill_tokens
+        self._foresight = max(_LEAST_FORESIGHT, self._foresight * _COURAGE)
+        decoding = [s for s in self.running if s.unread == 1 and not s.is_full]
+        reading = [s for s in self.running if s.unread > 1]
+        reading.sort(key=lambda s: (self.waiting.served(s.owner), s.number))
+        # Steps of one size are what a GPU likes best: places where nobody writes are filled with more of the prompts.
+        budget = self.prefill_tokens + (self._max_running - len(decoding) if self._fill else 0)
         chunks: list[Chunk] = []
-        preempted: list[Sequence] = []
-        for sequence in self.running.copy():
-            count = 1 if sequence.unread == 1 else min(sequence.unread, budget)
-            while sequence.pages and not self._pages.take(sequence.pages, sequence.cached + count):
-                preempted.append(self._preempt_newest())
-            if count and sequence.pages:
+        for sequence in [*decoding, *reading]:
+            if sequence not in self.running:
+                continue  # preempted by one before it
+            count = min(sequence.unread, budget) if sequence.unread > 1 else 1
+            if count and self._make_room(sequence, sequence.cached + count):
                 budget -= count if sequence.unread > 1 else 0
                 chunks.append(Chunk(sequence=sequence, count=count))
-        return chunks, preempted
+        # One before may have been preempted by one behind it.
+        return [chunk for chunk in chunks if chunk.sequence.held.pages]
 
-    def _preempt_newest(self) -> Sequence:
-        newest = self.running.pop()
-        self._pages.give_back(newest.pages)
-        newest.cached = 0
-        self.waiting.appendleft(newest)
+    def preempt(self, sequence: Sequence) -> None:
+        """It waits again, and will be read from the beginning."""
+        self._stop(sequence)
+        self.waiting.add(sequence, again=True)
         self.preemptions += 1
-        return newest
+
+    def _make_room(self, sequence: Sequence, tokens: int) -> bool:
+        while not self._pages.grow(sequence.held, tokens):
+            self._foresight = min(1.0, self._foresight + _CAUTION)
+            newest = max(self.running, key=_number)
+            self.preempt(newest)
+            if newest is sequence:
+                return False
+        return True
+
+    def _growth(self, sequence: Sequence) -> int:
+        """Pages that it is expected to take beyond those that it needs now."""
+        rest = min(sequence.limit - sequence.length, _FAR)
+        return pages_for(int(rest * self._foresight)) + 1
+
+    def _fits(self, sequence: Sequence) -> bool:
+        missing = pages_for(sequence.length)
+        if self.running:
+            missing += self._growth(sequence) + sum(self._growth(other) for other in self.running)
+        if self._memory.could_free(missing):
+            return True
+        shared = self._pages.held_by_others(sequence.request.adapter, sequence.tokens)
+        return bool(shared) and self._memory.could_free(missing - shared)
+
+    def _make_way(self, sequence: Sequence) -> bool:
+        """Preempt one of an owner who has more than an equal share of places or pages, for one who stays below."""
+        owners = self.waiting.owners
+        places = Counter(s.owner for s in self.running)
+        pages = Counter[str]()
+        for other in self.running:
+            pages[other.owner] += len(other.held.pages) + self._growth(other)
+        fewer_places = places[sequence.owner] + 1 <= self._max_running / owners
+        needed = pages_for(sequence.length) + self._growth(sequence)
+        fewer_pages = pages[sequence.owner] + needed <= self._memory.count / owners
+        if not fewer_places or not fewer_pages:
+            return False
+        counted, share = (
+            (places, self._max_running / owners)
+            if len(self.running) >= self._max_running
+            else (pages, self._memory.count / owners)
+        )
+        owner, most = counted.most_common(1)[0] if counted else (sequence.owner, 0)
+        if most <= share or owner == sequence.owner:
+            return False
+        self.preempt(max((s for s in self.running if s.owner == owner), key=_number))
+        return True
+
+    def _stop(self, sequence: Sequence) -> None:
+        self.running.remove(sequence)
+        self.waiting.stop(sequence)
+        self._pages.release(sequence.held, now=time.monotonic())
+        sequence.cached = 0
+        self._on_stop(sequence)
+
+
+def _number(sequence: Sequence) -> int:
+    return sequence.number

@@ -4,20 +4,27 @@ Knows stop rules. Knows nothing of other sequences or of the model."""
 from __future__ import annotations
 
 import random
+import time
 from collections import Counter
 from typing import Any
 
 from inference.engine.adapters import Adapter
+from inference.engine.prefix import Held
 from inference.engine.text import TextStream
-from inference.engine.types import FinishReason, Output, Request
+from inference.engine.types import FinishReason, Output, Request, TokenLogprobs
 
 
 class Sequence:
-    """`adapter` and `pages` are held while it runs."""
+    """`adapter` and pages are held while it runs. `number` is its place in the order of arrival."""
 
-    def __init__(self, request: Request, *, context: int, end_ids: frozenset[int], tokenizer: Any | None) -> None:
+    def __init__(
+        self, request: Request, *, number: int, context: int, end_ids: frozenset[int], tokenizer: Any | None
+    ) -> None:
         sampling = request.sampling
         self.request = request
+        self.number = number
+        self.arrived = time.monotonic()
+        self.owner = request.owner if request.owner is not None else f"adapter {request.adapter}"
         self.tokens = list(request.prompt)
         self.limit = min(context, len(request.prompt) + (sampling.max_tokens or context))
         """Tokens it may grow to, prompt included."""
@@ -27,28 +34,47 @@ class Sequence:
         self.written: Counter[int] = Counter()
         """How often each token is in the output, for penalties."""
         self.adapter: Adapter | None = None
-        self.pages: list[int] = []
+        self.held = Held()
         self.cached = 0
-        """Tokens whose keys and values are in the pages."""
+        """Tokens whose keys and values are in the pages, or will be when the steps that were launched have run."""
+        self.pending = 0
+        """Tokens at the end that a launched step chooses, and that are not known yet: none or one."""
+        self.row = 0
+        """Where that step leaves it."""
+        self.charged = False
+        """Whether its owner has paid for the prompt: a preempted sequence pays once."""
+        self.ended = False
         self._text = TextStream(tokenizer, sampling.stop)
 
     @property
-    def output_length(self) -> int:
-        return len(self.tokens) - len(self.request.prompt)
+    def length(self) -> int:
+        """Tokens, those included that are not known yet."""
+        return len(self.tokens) + self.pending
 
     @property
     def unread(self) -> int:
         """Tokens that the model has not read yet; 1 when decoding."""
-        return len(self.tokens) - self.cached
+        return self.length - self.cached
+
+    @property
+    def is_full(self) -> bool:
+        """Whether it has as many tokens as it may, so that nothing is left to choose."""
+        return self.length >= self.limit
 
     @property
     def must_go_on(self) -> bool:
         """Whether min_tokens forbids that the next token ends the text."""
-        return self.output_length < self.request.sampling.min_tokens
+        return self.length - len(self.request.prompt) < self.request.sampling.min_tokens
 
-    def append(self, token: int) -> Output:
+    @property
+    def needs_history(self) -> bool:
+        """Whether the choice of a token depends on those before it beyond what the model reads."""
+        sampling = self.request.sampling
+        return bool(sampling.repetition_penalty != 1 or sampling.presence_penalty or sampling.frequency_penalty)
+
+    def append(self, token: int, logprobs: TokenLogprobs | None = None) -> Output:
         """Take the token that was chosen."""
-        may_stop = not self.must_go_on
+        may_stop = len(self.tokens) - len(self.request.prompt) >= self.request.sampling.min_tokens
         self.tokens.append(token)
         self.written[token] += 1
         reason: FinishReason | None = None
@@ -60,4 +86,10 @@ class Sequence:
                 reason = "stop"
             elif len(self.tokens) >= self.limit:
                 text, reason = text + self._text.finish(), "length"
-        return Output(request_id=self.request.id, text=text, token_ids=(token,), finish_reason=reason)
+        return Output(
+            request_id=self.request.id,
+            text=text,
+            token_ids=(token,),
+            logprobs=() if logprobs is None else (logprobs,),
+            finish_reason=reason,
+        )

@@ -3,10 +3,15 @@ Knows which values make sense. Knows nothing of tensors, models or HTTP."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
 FinishReason = Literal["stop", "length", "error"]
+Tier = Literal["device", "host", "disk"]
+
+MOST_LOGPROBS = 20
+"""Alternatives beside a chosen token, as in OpenAI's API."""
 
 
 class InvalidField(ValueError):
@@ -27,28 +32,23 @@ class EngineConfig:
     """Sequences that progress together."""
     max_waiting: int = 256
     """Requests that may wait beyond those; the next one is refused."""
-    max_adapters: int = 32
-    """Adapters on the device. Not below `max_running`, or requests of many voices wait for each other."""
-    adapter_bytes: int | None = None
-    """Bytes of adapters on the device; None picks 30 % of the budget on a GPU, and no limit on the CPU."""
+    memory_bytes: int | None = None
+    """One budget for key/value pages and adapters, each of which grows into what the other leaves; None picks 1 GiB on
+    the CPU, and 90 % of what is free on a GPU."""
+    host_bytes: int | None = None
+    """Pinned host memory in front of a GPU, from where adapters come back without a disk; None picks 4 GiB. The CPU
+    has no use for it."""
     max_rank: int = 256
-    """Largest LoRA rank accepted."""
+    """Largest LoRA rank accepted. Room for one such adapter is kept out of the longest context."""
     prefill_tokens: int | None = None
     """Prompt tokens read in one step, over all requests; None picks 128 on the CPU and 2048 on a GPU."""
-    kv_tokens: int | None = None
-    """Tokens in the key/value cache, of all running sequences together; None picks 32,768 on the CPU, and on a GPU what
-    adapters leave of the budget, 90 % of the free memory. When it is full, the newest requests step back."""
+    prefix_cache: bool = True
+    """Keep the pages of ended requests for others of the same adapter that begin alike, until memory is needed."""
+    patience_seconds: float = 10.0
+    """A request that has waited longer goes ahead of its owner's turn, one of them a step."""
 
     def __post_init__(self) -> None:
-        for name in (
-            "max_running",
-            "max_waiting",
-            "max_adapters",
-            "max_rank",
-            "adapter_bytes",
-            "prefill_tokens",
-            "kv_tokens",
-        ):
+        for name in ("max_running", "max_waiting", "memory_bytes", "host_bytes", "max_rank", "prefill_tokens"):
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise InvalidField(name, f"must be at least 1, not {value}")
@@ -84,6 +84,11 @@ class SamplingParams:
     """Tokens that end the text, besides end-of-text."""
     ignore_eos: bool = False
     """Go on after end-of-text (for benchmarks)."""
+    logit_bias: tuple[tuple[int, float], ...] = ()
+    """(token, bias) pairs: added to those tokens' logits, before everything else."""
+    logprobs: int | None = None
+    """Tell the log-probability of each chosen token, and of this many likeliest ones beside it; of the model's own
+    distribution, before penalties, temperature and filters."""
 
     def __post_init__(self) -> None:
         self._within("temperature", 0.0, 2.0)
@@ -93,6 +98,9 @@ class SamplingParams:
         self._within("min_tokens", 0, self.max_tokens)
         self._within("top_k", -1, None)
         self._within("max_tokens", 1, None)
+        self._within("logprobs", 0, MOST_LOGPROBS)
+        if any(not -100 <= bias <= 100 for _, bias in self.logit_bias):
+            raise InvalidField("logit_bias", "must hold values between -100 and 100")
         if not 0 < self.top_p <= 1:
             raise InvalidField("top_p", f"must be above 0 and at most 1, not {self.top_p}")
         if not 0 < self.repetition_penalty <= 10:
@@ -118,7 +126,19 @@ class Request:
     """Token ids."""
     adapter: str | None = None
     """Digest of the adapter; None is the base model."""
+    owner: str | None = None
+    """Who waits for it: owners take turns. None counts as an owner of its own for each adapter."""
     sampling: SamplingParams = field(default_factory=SamplingParams)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TokenLogprobs:
+    """Natural logarithms of probabilities at one position."""
+
+    logprob: float
+    """Of the chosen token."""
+    top: tuple[tuple[int, float], ...] = ()
+    """(token, logprob) of the likeliest ones, likeliest first."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,7 +150,51 @@ class Output:
     """New text; empty while a character or a possible stop string is incomplete."""
     token_ids: tuple[int, ...] = ()
     """New tokens, among them the one that ended the text."""
+    logprobs: tuple[TokenLogprobs, ...] = ()
+    """One for each of `token_ids`, when asked for."""
     finish_reason: FinishReason | None = None
     """Set in the last output of a request."""
     error: str | None = None
     """A sentence for the caller when `finish_reason` is "error"."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AdapterInfo:
+    """One registered adapter, for the admin's eyes."""
+
+    digest: str
+    rank: int
+    bytes: int
+    tier: Tier
+    """The fastest memory that holds it."""
+    last_used: float
+    """Seconds since the epoch."""
+    requests_running: int
+    requests_waiting: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Snapshot:
+    """What the engine does at one moment, safe to read from any thread."""
+
+    running: int
+    waiting: int
+    running_adapters: frozenset[str]
+    waiting_adapters: frozenset[str]
+    adapters: tuple[AdapterInfo, ...]
+    """All registered ones, least recently used first."""
+    adapter_bytes: Mapping[Tier, int]
+    """Held in each tier; on disk are those that no memory holds."""
+    evictions: Mapping[Tier, int]
+    """Adapters that made room for others in that tier, since the start."""
+    preemptions: int
+    memory_bytes: int
+    """The budget of the device."""
+    page_bytes: int
+    """Of it, in key/value pages that running requests hold."""
+    prefix_bytes: int
+    """Of it, in pages that nobody holds, kept for requests that begin alike."""
+    prefix_queries: int
+    """Prompt tokens looked up in the prefix cache since the start."""
+    prefix_hits: int
+    """Of these, tokens that were found and not read again."""

@@ -1,0 +1,174 @@
+"""Fuses the elementwise parts of a transformers model on a GPU: RMSNorm, gated activations and rotary embedding.
+Knows how to find out what a module computes, and to give it back. Knows nothing of batches or LoRA."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from types import FunctionType, MethodType, SimpleNamespace
+from typing import Any
+
+import torch
+from torch import nn
+from transformers import PreTrainedModel
+
+from inference.engine import fusion_kernels
+
+Forward = Callable[..., Any]
+
+_ROTARY = "apply_rotary_pos_emb"
+"""What transformers' modeling files call rotary embedding: a function of their module."""
+
+_NORMS = (
+    {"plus_one": False, "round_first": True},  # Llama, Qwen, Mistral
+    {"plus_one": True, "round_first": False},  # Gemma
+    {"plus_one": False, "round_first": False},  # OLMo
+)
+
+
+@dataclass
+class Fused:
+    """The modules that have a forward of ours, beside their class's."""
+
+    modules: list[nn.Module] = field(default_factory=list)
+
+    def undo(self) -> None:
+        """Give every module its own forward back."""
+        for module in self.modules:
+            del module.forward
+        self.modules.clear()
+
+
+@torch.no_grad()
+def fuse(model: PreTrainedModel) -> Fused:
+    """Take over every norm, gated MLP and attention layer that on random input computes what our kernels compute.
+
+    All others stay as they are; so does everything when gradients are wanted. Only instances change, no class and
+    no module of transformers.
+    """
+    fused = Fused()
+    like = torch.empty(0, dtype=model.dtype, device=model.device)
+    rotary = functools.cache(functools.partial(_with_fused_rotary, like=like))  # once a class, not once a layer
+    for module in model.modules():
+        if "forward" in vars(module):
+            continue  # somebody else's hook
+        forward = _norm(module) or _mlp(module, like) or _attention(module, rotary)
+        if forward is not None:
+            module.forward = forward
+            fused.modules.append(module)
+    return fused
+
+
+def _norm(module: nn.Module) -> Forward | None:
+    weight = getattr(module, "weight", None)
+    eps = getattr(module, "variance_epsilon", getattr(module, "eps", None))
+    if not (type(module).__name__.endswith("RMSNorm") and _takes_one(module)):
+        return None
+    if not isinstance(eps, float) or not isinstance(weight, nn.Parameter) or weight.dim() != 1:
+        return None
+    own: Forward = module.forward
+    # Off zero, where a mean would show, and with rows so small that epsilon counts.
+    probe = (_random(8, len(weight)) + 0.5) * torch.logspace(-4, 1, 8)[:, None]
+    probe = probe.to(weight)
+    expected = _ask(own, probe)
+    candidates = (fusion_kernels.rms_norm(weight, eps, **norm) for norm in _NORMS)
+    kernel = next((norm for norm in candidates if _same(norm(probe), expected)), None)
+    if kernel is None:
+        return None
+    dtype = weight.dtype
+
+    def forward(hidden: torch.Tensor) -> Any:
+        if torch.is_grad_enabled() or hidden.dtype != dtype or hidden.stride(-1) != 1:
+            return own(hidden)
+        return kernel(hidden)
+
+    return forward
+
+
+def _mlp(module: nn.Module, like: torch.Tensor) -> Forward | None:
+    parts = [getattr(module, name, None) for name in ("gate_proj", "up_proj", "down_proj", "act_fn")]
+    if not all(map(callable, parts)) or not _takes_one(module):
+        return None
+
+    def matches(tanh: bool, dtype: torch.dtype) -> bool:
+        # The class's own forward among projections whose outputs we know: it shows all that happens between them.
+        gate, up, hidden = (_random(3, 4, 64) * 3).to(like.device, dtype)
+        stand_in = SimpleNamespace(
+            gate_proj=lambda _: gate, up_proj=lambda _: up, down_proj=lambda product: product, act_fn=module.act_fn
+        )
+        return _same(fusion_kernels.act_mul(gate, up, tanh=tanh), _ask(type(module).forward, stand_in, hidden))
+
+    # In fp32 too: after rounding to bf16 the two forms of GELU hardly differ.
+    dtypes = {torch.float32, like.dtype}
+    tanh = next((tanh for tanh in (False, True) if all(matches(tanh, dtype) for dtype in dtypes)), None)
+    if tanh is None:
+        return None
+    own: Forward = module.forward
+
+    def forward(hidden: torch.Tensor) -> Any:
+        if torch.is_grad_enabled():
+            return own(hidden)
+        # Asked for each time: LoRA's layers may come and go.
+        gate, up, down = module.gate_proj, module.up_proj, module.down_proj
+        return down(fusion_kernels.act_mul(gate(hidden), up(hidden), tanh=tanh))  # type: ignore[operator]
+
+    return forward
+
+
+def _attention(module: nn.Module, rotary: Callable[[FunctionType], FunctionType | None]) -> Forward | None:
+    function = type(module).forward
+    if not isinstance(function, FunctionType) or _ROTARY not in function.__code__.co_names:
+        return None
+    fused = rotary(function)
+    return None if fused is None else MethodType(fused, module)
+
+
+def _with_fused_rotary(function: FunctionType, like: torch.Tensor) -> FunctionType | None:
+    """An attention layer's forward that sees another `apply_rotary_pos_emb`, if we can compute that one."""
+    own: Forward | None = function.__globals__.get(_ROTARY)
+    if own is None:
+        return None
+    q, k = torch.split(_random(1, 5, 3, 64).to(like).transpose(1, 2), [2, 1], dim=1)  # (1, heads, 5, 64)
+    cos, sin = _random(2, 1, 5, 64).to(like)
+    expected = _ask(own, q, k, cos, sin)
+    if not isinstance(expected, tuple) or not all(map(_same, fusion_kernels.rotary(q, k, cos, sin), expected)):
+        return None
+
+    def rotary(q: torch.Tensor, k: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor, *rest: Any, **named: Any) -> Any:
+        plain = cos.shape == (1, *q.shape[2:]) and cos.dtype == q.dtype and len(q) == 1 and not rest and not named
+        contiguous = q.stride(3) == k.stride(3) == cos.stride(2) == sin.stride(2) == 1
+        if torch.is_grad_enabled() or not (plain and contiguous):
+            return own(q, k, cos, sin, *rest, **named)
+        return fusion_kernels.rotary(q, k, cos, sin)
+
+    names = {**function.__globals__, _ROTARY: rotary}
+    fused = FunctionType(function.__code__, names, function.__name__, function.__defaults__, function.__closure__)
+    fused.__kwdefaults__ = function.__kwdefaults__
+    functools.update_wrapper(fused, function)
+    return fused
+
+
+def _takes_one(module: nn.Module) -> bool:
+    return len(inspect.signature(module.forward).parameters) == 1
+
+
+def _random(*shape: int) -> torch.Tensor:
+    return torch.randn(shape, generator=torch.Generator().manual_seed(0))
+
+
+def _ask(function: Forward, *arguments: Any) -> Any:
+    """What it answers, or None if these are not its arguments or not all that it needs."""
+    try:
+        return function(*arguments)
+    except (AttributeError, IndexError, RuntimeError, TypeError, ValueError):
+        return None
+
+
+def _same(found: torch.Tensor, expected: Any) -> bool:
+    """Equal but for a rare rounding the other way: a rounding more or less in every number is another formula."""
+    if not isinstance(expected, torch.Tensor) or (found.shape, found.dtype) != (expected.shape, expected.dtype):
+        return False
+    off = (found.double() - expected.double()).norm() / expected.double().norm()
+    return bool(off < max(torch.finfo(found.dtype).eps / 16, 1e-6))

@@ -1,0 +1,158 @@
+# mypy: ignore-errors
+"""The elementwise parts of a decoder layer in Triton, one kernel each: RMSNorm, gated activation, rotary embedding.
+Knows where plain torch rounds to the model's dtype, and rounds there too. Knows nothing of models."""
+
+# Annotations must stay objects here: Triton reads them. How many tokens there are reaches a kernel through its grid, or
+# unspecialised: no batch size makes Triton compile again.
+
+import functools
+from collections.abc import Callable
+
+import torch
+import triton
+import triton.language as tl
+
+_COLUMNS = 1024  # of a gated activation, for one program
+
+
+@triton.jit(do_not_specialize=["inner"])
+def _rms_norm(
+    x, weight, out, inner, x_outer, x_inner, eps,
+    WIDTH: tl.constexpr, BLOCK: tl.constexpr, PLUS_ONE: tl.constexpr, ROUND_FIRST: tl.constexpr,
+):  # fmt: skip
+    row = tl.program_id(0)
+    place = x + (row // inner).to(tl.int64) * x_outer + (row % inner).to(tl.int64) * x_inner
+    d = tl.arange(0, BLOCK)
+    value = tl.load(place + d, mask=d < WIDTH, other=0.0).to(tl.float32)
+    w = tl.load(weight + d, mask=d < WIDTH, other=0.0).to(tl.float32)
+    value = value * tl.rsqrt(tl.sum(value * value, 0) / WIDTH + eps)
+    if ROUND_FIRST:
+        value = value.to(out.dtype.element_ty).to(tl.float32)
+    if PLUS_ONE:
+        w = 1.0 + w
+    tl.store(out + row.to(tl.int64) * WIDTH + d, (value * w).to(out.dtype.element_ty), mask=d < WIDTH)
+
+
+@triton.jit
+def _act_mul(gate, up, out, gate_row, up_row, WIDTH: tl.constexpr, COLUMNS: tl.constexpr, TANH: tl.constexpr):
+    row = tl.program_id(0).to(tl.int64)
+    d = tl.program_id(1) * COLUMNS + tl.arange(0, COLUMNS)
+    g = tl.load(gate + row * gate_row + d, mask=d < WIDTH, other=0.0).to(tl.float32)
+    u = tl.load(up + row * up_row + d, mask=d < WIDTH, other=0.0)
+    z = g
+    if TANH:
+        # GELU by tanh is g (1 + tanh y) / 2 = g sigmoid(2 y), y = sqrt(2 / pi) (g + 0.044715 g^3)
+        z = 1.5957691216057308 * (g + 0.044715 * g * g * g)
+    acted = (g / (1.0 + tl.exp(-z))).to(u.dtype)
+    product = acted.to(tl.float32) * u.to(tl.float32)
+    tl.store(out + row * WIDTH + d, product.to(u.dtype), mask=d < WIDTH)
+
+
+@triton.jit
+def _rotate(
+    x, out, x_head, cos_low, cos_high, sin_low, sin_high,
+    HEADS: tl.constexpr, HEADS_P: tl.constexpr, HALF: tl.constexpr, HALF_P: tl.constexpr,
+):  # fmt: skip
+    """All heads of one token: x cos + (-high, low) sin, every product rounded before the sum."""
+    h = tl.arange(0, HEADS_P)[:, None]
+    d = tl.arange(0, HALF_P)[None, :]
+    mask = (h < HEADS) & (d < HALF)
+    low = tl.load(x + h * x_head + d, mask=mask, other=0.0)
+    high = tl.load(x + h * x_head + HALF + d, mask=mask, other=0.0)
+    dtype = low.dtype
+    low = low.to(tl.float32)
+    high = high.to(tl.float32)
+    new_low = (low * cos_low).to(dtype).to(tl.float32) - (high * sin_low).to(dtype).to(tl.float32)
+    new_high = (high * cos_high).to(dtype).to(tl.float32) + (low * sin_high).to(dtype).to(tl.float32)
+    place = out + h * (2 * HALF) + d
+    tl.store(place, new_low.to(dtype), mask=mask)
+    tl.store(place + HALF, new_high.to(dtype), mask=mask)
+
+
+@triton.jit
+def _rotary(
+    q, k, cos, sin, q_out, k_out, q_token, q_head, k_token, k_head, cos_token, sin_token,
+    Q_HEADS: tl.constexpr, Q_HEADS_P: tl.constexpr, K_HEADS: tl.constexpr, K_HEADS_P: tl.constexpr,
+    HALF: tl.constexpr, HALF_P: tl.constexpr,
+):  # fmt: skip
+    token = tl.program_id(0).to(tl.int64)
+    d = tl.arange(0, HALF_P)[None, :]
+    cos += token * cos_token
+    sin += token * sin_token
+    cos_low = tl.load(cos + d, mask=d < HALF, other=0.0).to(tl.float32)
+    cos_high = tl.load(cos + HALF + d, mask=d < HALF, other=0.0).to(tl.float32)
+    sin_low = tl.load(sin + d, mask=d < HALF, other=0.0).to(tl.float32)
+    sin_high = tl.load(sin + HALF + d, mask=d < HALF, other=0.0).to(tl.float32)
+    _rotate(
+        q + token * q_token, q_out + token * (Q_HEADS * 2 * HALF), q_head, cos_low, cos_high, sin_low, sin_high,
+        Q_HEADS, Q_HEADS_P, HALF, HALF_P,
+    )  # fmt: skip
+    _rotate(
+        k + token * k_token, k_out + token * (K_HEADS * 2 * HALF), k_head, cos_low, cos_high, sin_low, sin_high,
+        K_HEADS, K_HEADS_P, HALF, HALF_P,
+    )  # fmt: skip
+
+
+def rms_norm(
+    weight: torch.Tensor, eps: float, *, plus_one: bool, round_first: bool
+) -> Callable[[torch.Tensor], torch.Tensor]:
+    """A function of x (..., width) with contiguous rows, whatever the other strides; its result is contiguous.
+
+    `plus_one`: the factor is 1 + weight. `round_first`: to x's dtype before the product with it, not only after.
+    """
+    width = len(weight)
+    block = triton.next_power_of_2(width)
+    constants = {"WIDTH": width, "BLOCK": block, "PLUS_ONE": plus_one, "ROUND_FIRST": round_first}
+    warps = min(max(block // 512, 1), 16)  # 16 numbers a thread: two loads of 16 bytes in bf16
+
+    def norm(x: torch.Tensor) -> torch.Tensor:
+        out = torch.empty(x.shape, dtype=x.dtype, device=x.device)
+        if x.dim() > 3:
+            x = x.flatten(0, -3)
+        outer = x.stride(0) if x.dim() == 3 else 0
+        inner, step = (x.shape[-2], x.stride(-2)) if x.dim() > 1 else (1, 0)
+        rows = x.numel() // width
+        _rms_norm[(rows,)](x, weight, out, inner, outer, step, eps, **constants, num_warps=warps)
+        return out
+
+    return norm
+
+
+def act_mul(gate: torch.Tensor, up: torch.Tensor, *, tanh: bool) -> torch.Tensor:
+    """SiLU(gate) * up, or with `tanh` GELU's tanh form; (..., width) both, contiguous as a result."""
+    out = torch.empty(gate.shape, dtype=gate.dtype, device=gate.device)
+    gate, up = gate.flatten(0, -2), up.flatten(0, -2)
+    rows, width = gate.shape
+    _act_mul[(rows, -(-width // _COLUMNS))](
+        gate, up, out, gate.stride(0), up.stride(0), WIDTH=width, COLUMNS=_COLUMNS, TANH=tanh, num_warps=4
+    )
+    return out
+
+
+def rotary(q: torch.Tensor, k: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """q and k turned; q is (1, heads, tokens, dim), k (1, kv_heads, tokens, dim), cos and sin are (1, tokens, dim).
+
+    All are contiguous in dim. The results are too, and lie token by token: transposed, they are contiguous.
+    """
+    _, q_heads, tokens, dim = q.shape
+    k_heads = k.shape[1]
+    new = {"dtype": q.dtype, "device": q.device}
+    q_out = torch.empty_strided((1, q_heads, tokens, dim), (tokens * q_heads * dim, dim, q_heads * dim, 1), **new)
+    k_out = torch.empty_strided((1, k_heads, tokens, dim), (tokens * k_heads * dim, dim, k_heads * dim, 1), **new)
+    _rotary[(tokens,)](
+        q, k, cos, sin, q_out, k_out, q.stride(2), q.stride(1), k.stride(2), k.stride(1), cos.stride(1), sin.stride(1),
+        **_rotary_constants(q_heads, k_heads, dim),
+    )  # fmt: skip
+    return q_out, k_out
+
+
+@functools.cache
+def _rotary_constants(q_heads: int, k_heads: int, dim: int) -> dict[str, int | bool]:
+    half = dim // 2
+    half_padded, q_padded, k_padded = (triton.next_power_of_2(n) for n in (half, q_heads, k_heads))
+    return {
+        "Q_HEADS": q_heads, "Q_HEADS_P": q_padded, "K_HEADS": k_heads, "K_HEADS_P": k_padded,
+        "HALF": half, "HALF_P": half_padded,
+        "num_warps": min(max(q_padded * half_padded // 512, 1), 8),
+        "enable_fp_fusion": False,  # torch rounds products before it adds them, in fp32 as well
+    }  # fmt: skip

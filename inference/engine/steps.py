@@ -1,0 +1,144 @@
+"""Steps: from the chunks that the scheduler chose to the tokens that the model answers with.
+Knows batches, graphs and how results come back from a device. Knows nothing of requests' ends or of who is next."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+
+from inference.engine.adapters import Adapter, Target
+from inference.engine.batch import PackedBatch
+from inference.engine.cache import KVCache
+from inference.engine.device import event
+from inference.engine.graphs import StepGraphs
+from inference.engine.model import PackedModel
+from inference.engine.prefix import PAGE
+from inference.engine.sampling import Logprobs, choose, is_greedy, logprobs
+from inference.engine.scheduler import Chunk
+from inference.engine.sequence import Sequence
+from inference.engine.types import TokenLogprobs
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """What was launched."""
+
+    sequences: list[Sequence]
+    """Those that get a token."""
+    tokens: torch.Tensor
+    """(sequences,) on the host."""
+    logprobs: dict[int, tuple[Logprobs, int]]
+    """Index of a sequence that asked -> where its values are, and their row."""
+    done: torch.cuda.Event | None
+
+    def read(self) -> Iterator[tuple[Sequence, int, TokenLogprobs | None]]:
+        """The tokens, as soon as the device has chosen them."""
+        if self.done is not None:
+            self.done.synchronize()
+        for index, (sequence, token) in enumerate(zip(self.sequences, self.tokens.tolist(), strict=True)):
+            told = None
+            if (found := self.logprobs.get(index)) is not None:
+                values, row = found
+                told = values.read(row, sequence.request.sampling.logprobs or 0)
+            yield sequence, token, told
+
+
+class Runner:
+    """Runs steps. On a GPU one may be launched while the one before still runs: it reads that one's tokens there."""
+
+    def __init__(
+        self,
+        model: PackedModel,
+        cache: KVCache,
+        target: Target,
+        *,
+        max_running: int,
+        prefill_tokens: int,
+        context: int,
+    ) -> None:
+        self._model = model
+        self._cache = cache
+        self._graphs: StepGraphs | None = None
+        self.runs_ahead = model.table is not None
+        self._on_gpu = model.device.type == "cuda"
+        if self.runs_ahead:
+            self._graphs = StepGraphs(
+                model, cache, max_running=max_running, prefill_tokens=prefill_tokens, context=context
+            )
+            self._warm_up(target)
+        # Two, by turns: one is read while the other is written.
+        self._back = [torch.empty(max_running, dtype=torch.int64, pin_memory=self._on_gpu) for _ in range(2)]
+
+    def launch(self, chunks: list[Chunk]) -> Step:
+        """Start a step. Changes nothing of the sequences but where their tokens will lie. Raises OutOfMemoryError."""
+        # Side by side by adapter; sorting is stable, so first come first served holds within each.
+        chunks.sort(key=lambda chunk: chunk.sequence.request.adapter or "")
+        batch = PackedBatch(cache=self._cache)
+        rows: list[int] = []
+        for chunk in chunks:
+            sequence = chunk.sequence
+            past = sequence.cached
+            tokens = sequence.tokens[past : past + chunk.count]
+            source = sequence.row if sequence.pending else None
+            last = batch.add(tokens, past, sequence.held.pages, sequence.adapter, source)
+            if chunk.completes:
+                rows.append(last)
+        sequences = [chunk.sequence for chunk in chunks if chunk.completes]
+        logits = self._graphs.run(batch, rows) if self._graphs is not None else None  # (sequences, vocabulary)
+        chosen_already = logits is not None and all(is_greedy(sequence) for sequence in sequences)
+        if logits is None:
+            logits = self._model.run(batch, rows)
+        step = self._choose(logits, sequences, chosen_already=chosen_already)
+        for row, sequence in enumerate(sequences):
+            sequence.row = row
+        return step
+
+    def _warm_up(self, target: Target) -> None:
+        """Compile what graphs do not hold, so that no request waits for it: prompts, with and without LoRA."""
+        memory = self._cache.memory
+        layout = target.layout(target.modules)
+        pages = [page for page in (memory.take_page(), memory.take_page()) if page is not None]
+        for rank in (0, 8):
+            adapter, first, values = None, None, rank * layout.size
+            if rank and (first := memory.take_block(values)) is not None:
+                block = memory.block(first, values).zero_()
+                adapter = Adapter(digest="", rank=rank, scale=1.0, layout=layout, block=block)
+            batch = PackedBatch(cache=self._cache)
+            batch.add([0] * PAGE, 0, pages[:1], adapter)
+            batch.add([0], 0, pages[1:], adapter)
+            self._model.run(batch, [0])
+            if first is not None:
+                memory.give_block(first, values)
+        for page in pages:
+            memory.give_page(page)
+
+    def close(self) -> None:
+        self._graphs = None
+
+    def _choose(self, logits: torch.Tensor, sequences: list[Sequence], *, chosen_already: bool) -> Step:
+        count = len(sequences)
+        chosen = self._model.chosen
+        if chosen is None:
+            tokens = choose(logits, sequences)
+            return Step(sequences=sequences, tokens=tokens, logprobs=_logprobs(logits, tokens, sequences), done=None)
+        if not chosen_already and count:
+            chosen[:count] = choose(logits, sequences)
+        told = _logprobs(logits, chosen[:count], sequences)
+        self._back.reverse()
+        self._back[0][:count].copy_(chosen[:count], non_blocking=True)
+        done = None
+        if self._on_gpu:
+            done = event()
+            done.record()
+        return Step(sequences=sequences, tokens=self._back[0][:count], logprobs=told, done=done)
+
+
+def _logprobs(logits: torch.Tensor, tokens: torch.Tensor, sequences: list[Sequence]) -> dict[int, tuple[Logprobs, int]]:
+    asked = [i for i, sequence in enumerate(sequences) if sequence.request.sampling.logprobs is not None]
+    if not asked:
+        return {}
+    most = max(sequences[i].request.sampling.logprobs or 0 for i in asked)
+    values = logprobs(logits[asked], tokens[asked], most)
+    return {i: (values, row) for row, i in enumerate(asked)}
