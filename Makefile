@@ -61,10 +61,13 @@ check-templates: .venv/installed-dev
 check-pages: frontend/node_modules/installed
 	@$(WITH_NODE); cd frontend && npm run --silent check
 
+# On a GPU the whole table of its usual shape, on the CPU a minute of each row; for more, python -m bench.serving --help.
+BENCH_SERVING ?= --seconds 60
+BENCH_TRAINING ?=
+
 bench: .venv/installed
-	@for script in bench/bench_*.py; do \
-		[ -e "$$script" ] || { echo "There is no bench/bench_*.py to run." >&2; exit 1; }; \
-		echo "$$script"; $(PY) "$$script" || exit 1; done
+	$(PY) -m bench.serving $(BENCH_SERVING)
+	$(PY) -m bench.training $(BENCH_TRAINING)
 
 # The versions. uv resolves for every platform and Python at once, which pip freeze cannot: 3.11.2 needs a package that
 # 3.11.3 does not. torch's CUDA libraries are left out: torch names their exact versions itself, and with a CPU build of

@@ -1,4 +1,4 @@
-"""Where a figure was measured: machine, versions, commit.
+"""Where a figure was measured: machine, versions, commit; and the file that keeps it.
 Knows how to ask the system. Knows nothing of what is measured."""
 
 from __future__ import annotations
@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import resource
 import subprocess
 import time
 from importlib import metadata
@@ -13,7 +14,12 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
+RESULTS = ROOT / "bench" / "results"
 _LIBRARIES = ("torch", "transformers", "peft", "safetensors", "triton", "scikit-learn")
+
+# Part of a GPU's name -> bytes a second of a copy within its memory, and bf16 operations a second that large matrix
+# products reach. Measured, not the makers' figures, which nothing reaches.
+_GPUS = {"H100": (3.0e12, 650e12), "H200": (4.3e12, 650e12)}
 
 
 def describe() -> dict[str, Any]:
@@ -21,13 +27,12 @@ def describe() -> dict[str, Any]:
     import torch
 
     gpus = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     return {
         "machine": {
             "cpu": _cpu(),
             "cores": os.cpu_count(),
             "threads": torch.get_num_threads(),
-            "memory_gib": round(memory / 2**30, 1),
+            "memory_gib": round(host_memory() / 2**30, 1),
             "gpus": gpus,
             "system": platform.platform(),
         },
@@ -37,14 +42,61 @@ def describe() -> dict[str, Any]:
     }
 
 
+class Results:
+    """A result file of its own for every run: <folder>/<name>-<time>.json, complete whenever it is saved."""
+
+    def __init__(self, folder: Path, name: str, seed: int) -> None:
+        self.rows: list[dict[str, Any]] = []
+        self._described = describe()
+        self._seed = seed
+        folder.mkdir(parents=True, exist_ok=True)
+        self.file = folder / f"{name}-{self._described['time'].replace(':', '')}.json"
+
+    def save(self) -> None:
+        """Write what the rows are now."""
+        self.file.write_text(json.dumps({**self._described, "seed": self._seed, "rows": self.rows}, indent=1) + "\n")
+
+
 def write(kind: str, name: str, seed: int, rows: list[dict[str, Any]]) -> Path:
-    """A result file of its own for every run: bench/results/<kind>/<name>-<time>.json."""
-    described = describe()
-    folder = ROOT / "bench" / "results" / kind
-    folder.mkdir(parents=True, exist_ok=True)
-    file = folder / f"{name}-{described['time'].replace(':', '')}.json"
-    file.write_text(json.dumps({**described, "seed": seed, "rows": rows}, indent=1) + "\n")
-    return file
+    """All rows at once, into bench/results/<kind>/."""
+    results = Results(RESULTS / kind, name, seed)
+    results.rows.extend(rows)
+    results.save()
+    return results.file
+
+
+def host_memory() -> int:
+    """Bytes of the machine's memory."""
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
+def roof(device: str) -> tuple[float, float] | None:
+    """Bytes and operations a second that the device reaches at best; None when nobody has measured."""
+    import torch
+
+    if not device.startswith("cuda"):
+        return None
+    name = torch.cuda.get_device_name(device)
+    return next((figures for part, figures in _GPUS.items() if part in name), None)
+
+
+def reset_peak(device: str) -> None:
+    """Begin to watch for the peak of the device's memory anew; that of the CPU cannot be."""
+    import torch
+
+    if device.startswith("cuda"):
+        torch.cuda.reset_peak_memory_stats(device)
+
+
+def peak_gib(device: str) -> float:
+    """GiB of the device's memory held at most; on the CPU by this process since it began."""
+    import torch
+
+    cuda = device.startswith("cuda")
+    peak = (
+        torch.cuda.max_memory_allocated(device) if cuda else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    )
+    return round(peak / 2**30, 2)
 
 
 def _versions() -> dict[str, str | None]:

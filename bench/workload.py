@@ -59,6 +59,15 @@ MODULES = {
 }
 
 
+# What is measured when nothing else is asked for: shape -> (rank, modules, numbers of voices).
+STANDARD: dict[str, tuple[int, str, tuple[int, ...]]] = {
+    "llama-8b": (16, "all", (0, 8, 64, 500)),
+    "llama-7b": (8, "attention", (0, 5, 100, 2000)),
+    "smollm2-135m": (16, "all", (0, 8)),
+    "tiny": (8, "all", (0, 4)),
+}
+
+
 @dataclass(frozen=True, kw_only=True)
 class Job:
     """One request of the workload."""
@@ -131,16 +140,28 @@ def dummy_model(shape: str, *, device: str, dtype: torch.dtype) -> PreTrainedMod
     return model.eval()
 
 
+def lora_values(model: PreTrainedModel, modules: str) -> int:
+    """Values of an adapter per rank: in + out of every linear layer that it changes."""
+    return sum(layer.in_features + layer.out_features for _, layer in _changed(model, modules))
+
+
 def write_dummy_adapter(model: PreTrainedModel, folder: Path, *, rank: int, modules: str) -> Path:
     """Random LoRA weights in PEFT's layout, bf16."""
+    chance = torch.Generator().manual_seed(rank)
     tensors: dict[str, torch.Tensor] = {}
-    for name, layer in model.named_modules():
-        if isinstance(layer, torch.nn.Linear) and name.rpartition(".")[2] in MODULES[modules]:
-            for side, size in (("A", (rank, layer.in_features)), ("B", (layer.out_features, rank))):
-                tensors[f"base_model.model.{name}.lora_{side}.weight"] = (torch.randn(size) * 0.01).bfloat16()
+    for name, layer in _changed(model, modules):
+        for side, size in (("A", (rank, layer.in_features)), ("B", (layer.out_features, rank))):
+            weight = torch.randn(size, generator=chance) * 0.01
+            tensors[f"base_model.model.{name}.lora_{side}.weight"] = weight.bfloat16()
     folder.mkdir(parents=True, exist_ok=True)
     save_file(tensors, folder / "adapter_model.safetensors")
     config = {"peft_type": "LORA", "task_type": "CAUSAL_LM", "r": rank, "lora_alpha": 2 * rank, "bias": "none"}
     (folder / "adapter_config.json").write_text(json.dumps({**config, "target_modules": list(MODULES[modules])}))
     (folder / "manifest.json").write_text(json.dumps({"base_model": {"name": "dummy", "digest": BASE_DIGEST}}))
     return folder
+
+
+def _changed(model: PreTrainedModel, modules: str) -> list[tuple[str, torch.nn.Linear]]:
+    """Linear layers that an adapter for these modules changes, with their names."""
+    layers = [(name, layer) for name, layer in model.named_modules() if isinstance(layer, torch.nn.Linear)]
+    return [(name, layer) for name, layer in layers if name.rpartition(".")[2] in MODULES[modules]]
