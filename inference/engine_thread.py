@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from queue import SimpleQueue
 from typing import TypeVar
 
@@ -40,8 +40,6 @@ class EngineThread:
         self._calls: set[asyncio.Future[None]] = set()
         self.engine: Engine | None = None
         """Set when ready; only its methods that say so may be called from here."""
-        self.snapshot: Snapshot | None = None
-        """As of the last step."""
         self.error: BaseException | None = None
         """What it died of."""
         # A daemon: a process that has to end does not wait for a model to load.
@@ -69,7 +67,6 @@ class EngineThread:
                 result.append(command(engine))
             except Exception as error:  # noqa: BLE001  (carried over to the caller's thread and raised there)
                 failure.append(error)
-            self.snapshot = engine.snapshot()
             self._loop.call_soon_threadsafe(_resolve, done)
 
         self._calls.add(done)
@@ -82,37 +79,45 @@ class EngineThread:
             raise failure[0]
         return result[0]
 
-    async def outputs(self, request: Request) -> AsyncGenerator[Output]:
-        """Submit a request and yield its outputs. Closing the generator early cancels it.
+    async def snapshot(self) -> Snapshot | None:
+        """What the engine does between two steps; None while there is no engine to ask."""
+        if self.engine is None:
+            return None
+        try:
+            # Asked for, not kept: with thousands of adapters, a snapshot after each step would cost as much as a step.
+            return await self.call(lambda engine: engine.snapshot())
+        except EngineCrashed:
+            return None
+
+    async def outputs(self, requests: Sequence[Request]) -> AsyncGenerator[Output]:
+        """Submit requests, all or none, and yield their outputs as they come until the last one has ended. Closing the
+        generator early cancels those that have not.
 
         Raises what `Engine.submit` raises, and EngineCrashed.
         """
         stream: asyncio.Queue[Output] = asyncio.Queue()
-        self._streams[request.id] = stream
-        ended = False
+        self._streams |= {request.id: stream for request in requests}
+        going = {request.id for request in requests}
         try:
-            await self.call(lambda engine: engine.submit(request))
-            while not ended:
+            await self.call(lambda engine: _submit(engine, requests))
+            while going:
                 output = await stream.get()
-                ended = output.finish_reason is not None
+                if output.finish_reason is not None:
+                    going.discard(output.request_id)
                 yield output
         finally:
-            del self._streams[request.id]
-            if not ended:
+            for request in requests:
+                del self._streams[request.id]
+            if going:
                 # Also when `submit` is still in the queue of commands: this one comes behind it.
-                self._commands.put(lambda engine: _cancel(engine, request.id))
+                self._commands.put(lambda engine: _cancel(engine, going))
 
     def _run(self) -> None:
         try:
-            engine = self._build()
-            self.snapshot = engine.snapshot()
-            self.engine = engine
+            engine = self.engine = self._build()
             self._loop.call_soon_threadsafe(self._on_ready)
             while self._obey(engine):
-                outputs = engine.step() if engine.has_work() else []
-                # Before the outputs: whoever sees the end of a request also sees what it has left.
-                self.snapshot = engine.snapshot()
-                if outputs:
+                if engine.has_work() and (outputs := engine.step()):
                     self._loop.call_soon_threadsafe(self._deliver, outputs)
         except BaseException as error:  # this thread's own boundary: it is reported and ends the process
             log.critical("The engine died", exc_info=error)
@@ -149,5 +154,15 @@ def _resolve(done: asyncio.Future[None]) -> None:
         done.set_result(None)
 
 
-def _cancel(engine: Engine, request_id: str) -> None:
-    engine.cancel(request_id)
+def _submit(engine: Engine, requests: Sequence[Request]) -> None:
+    for number, request in enumerate(requests):
+        try:
+            engine.submit(request)
+        except BaseException:
+            _cancel(engine, [earlier.id for earlier in requests[:number]])
+            raise
+
+
+def _cancel(engine: Engine, request_ids: Iterable[str]) -> None:
+    for request_id in request_ids:
+        engine.cancel(request_id)

@@ -5,10 +5,9 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import json
 import re
 import ssl
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal, TypeVar
@@ -17,16 +16,19 @@ import httpx
 from django.conf import settings
 
 from adapters.store import AdapterMissing, AdapterStore
+from inference.text_stream import TextStream
 from inference.wire import (
+    ADAPTER_REFUSED,
     GatewayError,
     NotFound,
     Piece,
     Refused,
+    ServedAdapter,
+    ServedModel,
     Text,
     Unavailable,
+    read_adapter,
     read_error,
-    read_error_event,
-    read_piece,
     read_text,
     unreachable,
 )
@@ -35,7 +37,7 @@ Kind = Literal["/v1/chat/completions", "/v1/completions"]
 CHAT: Final = "/v1/chat/completions"
 TEXT: Final = "/v1/completions"
 _DIGEST = re.compile(r"[0-9a-f]{64}")
-_Answer = TypeVar("_Answer", Text, "TextStream")
+_Answer = TypeVar("_Answer", Text, TextStream)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,57 +72,11 @@ class Health:
     """For a person; empty when ready."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class ServedModel:
-    """The base model, or an adapter that is loaded."""
-
-    id: str
-    """The base model's name, or an adapter's digest."""
-    parent: str | None
-    """The base model of an adapter."""
-
-
-class TextStream:
-    """An answer on its way. Iterate over its pieces; `aclose`, at any time, cancels what is left of it."""
-
-    def __init__(self, client: httpx.AsyncClient, response: httpx.Response) -> None:
-        self._client = client
-        self._response = response
-        self._pieces = self._read()
-
-    def __aiter__(self) -> TextStream:
-        return self
-
-    async def __anext__(self) -> Piece:
-        return await anext(self._pieces)
-
-    async def aclose(self) -> None:
-        # The protocol has no other message for "stop": the server sees the connection close.
-        await self._pieces.aclose()
-        await self._response.aclose()
-        await self._client.aclose()
-
-    async def _read(self) -> AsyncGenerator[Piece]:
-        try:
-            async for line in _lines(self._response):
-                if not line.startswith(b"data:"):
-                    continue
-                data = line.removeprefix(b"data:").strip()
-                if data == b"[DONE]":
-                    return
-                event = json.loads(data)
-                if "error" in event:
-                    raise read_error_event(event)
-                yield read_piece(event)
-        except httpx.TransportError as error:
-            raise unreachable(error) from error
-        raise Unavailable("The writing engine went away before it had finished.")
-
-
 class Gateway:
     """The asynchronous client. Its methods raise `wire.GatewayError`.
 
-    A `body` is a request in OpenAI's shape whose `model` is the base model's name or an adapter's digest.
+    A `body` is a request in OpenAI's shape whose `model` is the base model's name or an adapter's digest. `owner` is
+    who waits for the text, in a word that says nothing of them (a primary key): our worker has owners take turns.
     """
 
     def __init__(self, server: Server | None = None) -> None:
@@ -140,6 +96,10 @@ class Gateway:
         answer = _json(await self._call("GET", "/v1/models", wait=30))
         return [ServedModel(id=model["id"], parent=model.get("parent")) for model in answer["data"]]
 
+    async def adapters(self) -> list[ServedAdapter]:
+        """What our worker knows of each adapter. Raises NotFound where the server is another one."""
+        return [read_adapter(adapter) for adapter in _json(await self._call("GET", "/v1/adapters", wait=30))]
+
     async def load(self, digest: str) -> None:
         """Have the server load an adapter, so that its first request need not wait."""
         try:
@@ -152,21 +112,22 @@ class Gateway:
     async def unload(self, digest: str) -> None:
         await self._call("POST", "/v1/unload_lora_adapter", {"lora_name": digest}, wait=30)
 
-    async def complete(self, kind: Kind, body: Mapping[str, Any]) -> Text:
+    async def complete(self, kind: Kind, body: Mapping[str, Any], *, owner: str | None = None) -> Text:
         """The whole answer in one piece. Cancelling the call closes the connection; that cancels it in the engine."""
 
         async def send() -> Text:
-            return read_text(_json(await self._call("POST", kind, {**body, "stream": False})))
+            asked = {**body, "stream": False}
+            return read_text(_json(await self._call("POST", kind, asked, headers=_owned(owner))))
 
         return await self._loading_adapter(body["model"], send)
 
-    async def stream(self, kind: Kind, body: Mapping[str, Any]) -> TextStream:
+    async def stream(self, kind: Kind, body: Mapping[str, Any], *, owner: str | None = None) -> TextStream:
         """The answer piece by piece; returns as soon as the server has accepted the request."""
 
         async def send() -> TextStream:
             client = self._client(self.server.silence_seconds)
             try:
-                request = client.build_request("POST", kind, json={**body, "stream": True})
+                request = client.build_request("POST", kind, json={**body, "stream": True}, headers=_owned(owner))
                 response = await client.send(request, stream=True)
                 if not response.is_success:
                     await response.aread()
@@ -192,18 +153,25 @@ class Gateway:
         try:
             await self.load(model)
         except Refused as error:
-            refused = error  # perhaps only because somebody else has just loaded it: the second try will tell
+            # Perhaps only because somebody else has just loaded it: the second try will tell.
+            refused = Refused(str(error), param="model", code=ADAPTER_REFUSED)
         try:
             return await send()
         except NotFound as missing:
             raise refused or missing from None
 
     async def _call(
-        self, method: str, path: str, body: Mapping[str, Any] | None = None, *, wait: float | None = None
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, Any] | None = None,
+        *,
+        headers: Mapping[str, str] | None = None,
+        wait: float | None = None,
     ) -> httpx.Response:
         async with self._client(wait or self.server.answer_seconds) as client:
             try:
-                response = await client.request(method, path, json=body)
+                response = await client.request(method, path, json=body, headers=headers)
             except httpx.TransportError as error:
                 raise unreachable(error) from error
         if not response.is_success:
@@ -233,19 +201,22 @@ class SyncGateway:
     def models(self) -> list[ServedModel]:
         return asyncio.run(self._gateway.models())
 
+    def adapters(self) -> list[ServedAdapter]:
+        return asyncio.run(self._gateway.adapters())
+
     def load(self, digest: str) -> None:
         asyncio.run(self._gateway.load(digest))
 
     def unload(self, digest: str) -> None:
         asyncio.run(self._gateway.unload(digest))
 
-    def complete(self, kind: Kind, body: Mapping[str, Any]) -> Text:
-        return asyncio.run(self._gateway.complete(kind, body))
+    def complete(self, kind: Kind, body: Mapping[str, Any], *, owner: str | None = None) -> Text:
+        return asyncio.run(self._gateway.complete(kind, body, owner=owner))
 
-    def stream(self, kind: Kind, body: Mapping[str, Any]) -> Iterator[Piece]:
+    def stream(self, kind: Kind, body: Mapping[str, Any], *, owner: str | None = None) -> Iterator[Piece]:
         """The pieces; closing the iterator cancels the rest."""
         with asyncio.Runner() as runner:
-            stream = runner.run(self._gateway.stream(kind, body))
+            stream = runner.run(self._gateway.stream(kind, body, owner=owner))
             try:
                 while (piece := runner.run(_next(stream))) is not None:
                     yield piece
@@ -257,18 +228,13 @@ async def _next(stream: TextStream) -> Piece | None:
     return await anext(stream, None)
 
 
-async def _lines(response: httpx.Response) -> AsyncGenerator[bytes]:
-    """httpx would also split at U+2028 and its like, which may stand inside of an event's JSON."""
-    held = b""
-    async for chunk in response.aiter_bytes():
-        *lines, held = (held + chunk).split(b"\n")
-        for line in lines:
-            yield line
+def _owned(owner: str | None) -> dict[str, str]:
+    return {"X-Owner": owner} if owner else {}
 
 
-def _json(response: httpx.Response) -> dict[str, Any]:
+def _json(response: httpx.Response) -> Any:
     try:
-        answer: dict[str, Any] = response.json()
+        answer: Any = response.json()
     except ValueError as error:
         raise Unavailable("What answers at IDIOLECT_INFERENCE_URL is not a writing engine.") from error
     return answer

@@ -83,6 +83,7 @@ class Generation(models.Model):
     state = models.CharField(max_length=10, choices=State, default=State.QUEUED)
     outcome = models.CharField(max_length=10, choices=Outcome, blank=True)
     message = models.CharField(max_length=500, blank=True, help_text="What went wrong, in words for the author.")
+    reason = models.CharField(max_length=500, blank=True, help_text="What the engine said of it, for staff.")
     text = models.TextField(blank=True)
     tokens = models.PositiveIntegerField(default=0)
     first_token_seconds = models.FloatField(null=True, blank=True)

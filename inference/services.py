@@ -1,8 +1,9 @@
 """What is done with drafts: begun, written for, stopped, deleted; how a text moves from asked for to finished.
-Knows who wins when two want to end the same text. Knows nothing of engines, streams or pages."""
+Knows who wins when two want to end the same text. Knows nothing of streams or pages."""
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from typing import Final
@@ -14,8 +15,10 @@ from django.utils import timezone
 from accounts.models import User
 from adapters.models import Version, Voice
 from inference import prompting
+from inference.gateway import SyncGateway
 from inference.models import Draft, Generation
 from inference.prompting import Length
+from inference.wire import NotFound
 
 # A writer saves about every second; one that has not for this long is dead.
 HEARTBEAT_TIMEOUT: Final = timedelta(seconds=30)
@@ -89,10 +92,12 @@ def save_progress(*, pk: int, progress: Progress) -> bool:
     return running.update(**asdict(progress), heartbeat_at=timezone.now()) == 1
 
 
-def finish_generation(*, pk: int, progress: Progress, outcome: Generation.Outcome, message: str = "") -> None:
+def finish_generation(
+    *, pk: int, progress: Progress, outcome: Generation.Outcome, message: str = "", reason: str = ""
+) -> None:
     """The writer's last word. Where Stop came first, it stays stopped, but keeps what was written since."""
     Generation.objects.filter(pk=pk).update(**asdict(progress))
-    _end(pk=pk, states=[Generation.State.RUNNING], outcome=outcome, message=message)
+    _end(pk=pk, states=[Generation.State.RUNNING], outcome=outcome, message=message, reason=reason)
 
 
 def stop_generation(*, generation: Generation) -> bool:
@@ -119,8 +124,17 @@ def sweep_generations() -> int:
     return ended
 
 
-def _end(*, pk: int, states: list[Generation.State], outcome: Generation.Outcome, message: str = "") -> bool:
-    moved = Generation.objects.filter(pk=pk, state__in=states).update(
-        state=Generation.State.FINISHED, outcome=outcome, message=message[:500], finished_at=timezone.now()
-    )
-    return moved == 1
+def unload_adapter(*, digest: str) -> None:
+    """Have the engine forget an adapter that no version has any more. Raises GatewayError when it cannot be told."""
+    if Version.objects.filter(digest=digest).exists():
+        return
+    with contextlib.suppress(NotFound):  # it was not loaded
+        SyncGateway().unload(digest)
+
+
+def _end(
+    *, pk: int, states: list[Generation.State], outcome: Generation.Outcome, message: str = "", reason: str = ""
+) -> bool:
+    told = {"message": message[:500], "reason": reason[:500], "finished_at": timezone.now()}
+    going = Generation.objects.filter(pk=pk, state__in=states)
+    return going.update(state=Generation.State.FINISHED, outcome=outcome, **told) == 1

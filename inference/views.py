@@ -84,7 +84,7 @@ def generation_stop(request: HttpRequest, draft_pk: int, pk: int) -> HttpRespons
 @require_GET
 async def generation_stream(request: HttpRequest, draft_pk: int, pk: int) -> StreamingHttpResponse:
     """The text as it is written: events for the page's script, plain text for everybody else."""
-    texts = Generation.objects.all().visible_to(await request.auser())
+    texts = Generation.objects.all().visible_to(await request.auser()).select_related("draft")
     events = writing.read(await aget_object_or_404(texts, pk=pk, draft=draft_pk))
     if "text/event-stream" in request.headers.get("Accept", ""):
         return sse.response(_as_events(events))

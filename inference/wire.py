@@ -4,9 +4,13 @@ Knows how to read our worker's and vLLM's. Knows nothing of connections or of wh
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from datetime import UTC, datetime
+from typing import Any, Final
 
 import httpx
+
+ADAPTER_REFUSED: Final = "adapter_refused"
+"""Code of the error that an adapter's own files are the reason of."""
 
 
 class GatewayError(Exception):
@@ -74,6 +78,43 @@ class Piece:
     """The event as it came."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class ServedModel:
+    """The base model, or an adapter that is loaded."""
+
+    id: str
+    """The base model's name, or an adapter's digest."""
+    parent: str | None
+    """The base model of an adapter."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServedAdapter:
+    """An adapter that the engine knows."""
+
+    digest: str
+    rank: int
+    bytes: int
+    tier: str
+    """The fastest memory that holds it: "device", "host" or "disk"."""
+    last_used: datetime
+    running: int
+    """Requests."""
+    waiting: int
+
+
+def read_adapter(adapter: dict[str, Any]) -> ServedAdapter:
+    return ServedAdapter(
+        digest=adapter["digest"],
+        rank=adapter["rank"],
+        bytes=adapter["bytes"],
+        tier=adapter["tier"],
+        last_used=datetime.fromtimestamp(adapter["last_used"], tz=UTC),
+        running=adapter["requests_running"],
+        waiting=adapter["requests_waiting"],
+    )
+
+
 def read_text(answer: dict[str, Any]) -> Text:
     choice = answer["choices"][0]
     text = choice["message"]["content"] if "message" in choice else choice["text"]
@@ -98,7 +139,8 @@ def read_error(response: httpx.Response) -> GatewayError:
         case 404:
             return NotFound(message)
         case 429:
-            return Busy("The writing engine has no room for another text just now.", retry_after=_seconds(response, 5))
+            message = "The writing engine has no room for another text just now. Try again in a few seconds."
+            return Busy(message, retry_after=_seconds(response, 5))
         case 503:
             restarting = code in {"stopping", "failed"}
             why = "is being restarted." if restarting else "is starting: the model is still being loaded."
@@ -110,9 +152,11 @@ def read_error(response: httpx.Response) -> GatewayError:
 
 
 def read_error_event(event: dict[str, Any]) -> GatewayError:
-    """An error that came after the stream had begun: the engine's fault, whatever it says."""
-    error = event["error"]
-    said = error.get("message") if isinstance(error, dict) else error
+    """An error that came after the stream had begun: the engine's fault, or the adapter's."""
+    error = event["error"] if isinstance(event["error"], dict) else {"message": event["error"]}
+    said = error.get("message")
+    if error.get("code") == ADAPTER_REFUSED:
+        return Refused(str(said), param=error.get("param"), code=ADAPTER_REFUSED)
     return Unavailable(f"The writing engine failed in the middle of the text: {said}")
 
 

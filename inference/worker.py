@@ -9,11 +9,13 @@ import contextlib
 import copy
 import logging
 import os
+import re
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from aiohttp import web
 from transformers.utils import logging as transformers_logging
@@ -21,11 +23,14 @@ from transformers.utils import logging as transformers_logging
 from adapters import base_model
 from adapters.store import AdapterStore
 from inference.engine import Engine, EngineConfig, InvalidField
-from inference.worker_app import Loaded, WorkerApp
+from inference.worker_app import Loaded, OnLoad, WorkerApp
+from inference.worker_metrics import OWN_PREFIX
 
 log = logging.getLogger(__name__)
 
 SECRET = "IDIOLECT_INFERENCE_SECRET"
+_SIZE = re.compile(r"(\d+(?:\.\d+)?) ?(?:([KMGT])(i?)B|B)?")
+_PREFIX = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +51,9 @@ class Options:
     """"auto" is bf16 on CUDA, else fp32."""
     drain_seconds: float
     """How long running requests may take to end after SIGTERM."""
-    limits: dict[str, int]
+    metrics_prefix: str
+    """What the names of metrics begin with; "vllm:" is for dashboards made for vLLM."""
+    limits: dict[str, Any]
     """Fields of EngineConfig that were given."""
 
 
@@ -60,10 +67,13 @@ def read_options(arguments: Sequence[str] | None = None) -> Options:
     parser.add_argument("--device", default="auto")
     parser.add_argument("--dtype", default="auto")
     parser.add_argument("--drain-seconds", type=float, default=30.0)
-    limits = ("max_adapters", "max_running", "max_waiting", "prefill_tokens", "kv_tokens")
-    for name in limits:
+    parser.add_argument("--metrics-prefix", type=metrics_prefix, default=OWN_PREFIX)
+    parser.add_argument("--memory-bytes", type=size, help="for key/value pages and adapters, such as 8GiB")
+    parser.add_argument("--host-bytes", type=size, help="for adapters in front of a GPU, such as 4GiB")
+    for name in ("max_running", "max_waiting", "prefill_tokens", "max_rank"):
         parser.add_argument(f"--{name.replace('_', '-')}", type=int)
     given = vars(parser.parse_args(arguments))
+    limits = [name for name in given if name in EngineConfig.__dataclass_fields__]
     chosen = {name: value for name in limits if (value := given.pop(name)) is not None}
     try:
         EngineConfig(base_digest="", **chosen)
@@ -72,7 +82,23 @@ def read_options(arguments: Sequence[str] | None = None) -> Options:
     return Options(**given, limits=chosen)
 
 
-def load(options: Options, on_load: Callable[[float], None]) -> Loaded:
+def size(text: str) -> int:
+    """Bytes: "512MiB" and "8 GB" as well as plain numbers. Raises ArgumentTypeError."""
+    match = _SIZE.fullmatch(text.strip())
+    if match is None:
+        raise argparse.ArgumentTypeError(f"{text!r} is no size: write 8GiB, 500MB or a number of bytes")
+    number, unit, binary = match.groups()
+    return int(float(number) * (1024 if binary else 1000) ** (" KMGT".index(unit) if unit else 0))
+
+
+def metrics_prefix(text: str) -> str:
+    """Raises ArgumentTypeError for what no name in Prometheus can begin with."""
+    if not _PREFIX.fullmatch(text):
+        raise argparse.ArgumentTypeError(f"{text!r} cannot begin the name of a metric")
+    return text
+
+
+def load(options: Options, on_load: OnLoad) -> Loaded:
     """The base model on its device and an engine around it."""
     base = base_model.find(options.base_model, options.models)
     log.info("Loading %s", base.folder)
@@ -105,9 +131,10 @@ async def serve(worker: WorkerApp, *, host: str, port: int, drain_seconds: float
         for end in ends:
             end.cancel()
         log.info("Stopping")
-        await site.stop()
         if not worker.crashed.is_set():
+            # Still listening: who asks meanwhile is told when to come back.
             await worker.drain(drain_seconds)
+        await site.stop()
     finally:
         await runner.cleanup()
     return 1 if worker.crashed.is_set() else 0
@@ -123,8 +150,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     async def run() -> int:
         store = AdapterStore(options.store)
-        limit = EngineConfig(base_digest="", **options.limits).max_adapters
-        worker = WorkerApp(secret=secret, store=store, max_adapters=limit, load=lambda seen: load(options, seen))
+        worker = WorkerApp(
+            secret=secret,
+            store=store,
+            base_model=options.base_model,
+            load=lambda on_load: load(options, on_load),
+            metrics_prefix=options.metrics_prefix,
+        )
         return await serve(worker, host=options.host, port=options.port, drain_seconds=options.drain_seconds)
 
     with contextlib.suppress(KeyboardInterrupt):

@@ -18,16 +18,22 @@ from aiohttp import web
 from adapters.base_model import BaseModel
 from adapters.store import AdapterStore
 from inference.adapter_loading import AdapterLoader
+from inference.answer_shapes import Shapes
 from inference.engine import AdapterInfo, Engine, InvalidField, QueueFull, Request, UnknownAdapter
+from inference.engine.types import Tier
 from inference.engine_thread import EngineThread
-from inference.prompt_tokens import PromptReader
-from inference.protocol import ApiError, Call, Fields, Shapes, bad_request, model_not_found, read_call
+from inference.prompt_tokens import TokenReader
+from inference.protocol import Call, read_call
+from inference.protocol_fields import Fields
 from inference.worker_answers import stream, whole
+from inference.worker_errors import ApiError, bad_request, model_not_found
 from inference.worker_guard import RETRY_SECONDS, State, guard, openai_errors
-from inference.worker_metrics import Metrics, measured
+from inference.worker_metrics import OWN_PREFIX, Metrics, measured
 
 _LARGEST_BODY: Final = 2**21
 """Bytes: a prompt of 128k tokens fits, as text or as ids."""
+_LONGEST_OWNER: Final = 128
+OnLoad = Callable[[Tier, float], None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,19 +47,23 @@ class Loaded:
 
 
 class WorkerApp:
-    """`load` runs on the engine's thread; it is handed a callback for the seconds that an adapter takes to be read."""
+    """`load` runs on the engine's thread; it is handed a callback for the seconds that an adapter takes into a tier.
+
+    `base_model` is its name in the API.
+    """
 
     def __init__(
         self,
         *,
         secret: str,
         store: AdapterStore,
-        max_adapters: int,
-        load: Callable[[Callable[[float], None]], Loaded],
+        base_model: str,
+        load: Callable[[OnLoad], Loaded],
+        metrics_prefix: str = OWN_PREFIX,
     ) -> None:
         self._secret = secret
         self._load = load
-        self._metrics = Metrics(lambda: self._thread.snapshot, max_adapters=max_adapters)
+        self._metrics = Metrics(prefix=metrics_prefix, model=base_model)
         self._started = int(time.time())
         self._ready = asyncio.Event()
         self._stopping = False
@@ -63,7 +73,7 @@ class WorkerApp:
         self.crashed = asyncio.Event()
         """Set when the engine has died: the process must end."""
         self._thread = EngineThread(self._build, on_ready=self._ready.set, on_crash=self.crashed.set)
-        self._adapters = AdapterLoader(store, self._thread, self._metrics.adapter_load.observe)
+        self._adapters = AdapterLoader(store, self._thread)
 
     def application(self) -> web.Application:
         app = web.Application(
@@ -108,9 +118,9 @@ class WorkerApp:
         self._thread.stop()
 
     def _build(self) -> Engine:
-        loaded = self._load(self._metrics.adapter_load.observe)
+        loaded = self._load(self._metrics.loaded)
         self._base = loaded.base
-        self._reader = PromptReader(loaded.tokenizer)
+        self._reader = TokenReader(loaded.tokenizer)
         return loaded.engine
 
     # The site's questions
@@ -121,7 +131,8 @@ class WorkerApp:
         return web.json_response({"status": self.state}, status=503, headers={"Retry-After": str(RETRY_SECONDS)})
 
     async def metrics(self, request: web.Request) -> web.Response:
-        return web.Response(body=self._metrics.text(), headers={"Content-Type": "text/plain; version=0.0.4"})
+        text = self._metrics.text(await self._thread.snapshot())
+        return web.Response(body=text, headers={"Content-Type": "text/plain; version=0.0.4"})
 
     async def models(self, request: web.Request) -> web.Response:
         assert self._thread.engine is not None
@@ -129,15 +140,18 @@ class WorkerApp:
         common: dict[str, Any] = {"object": "model", "created": self._started, "owned_by": "idiolect"}
         common["max_model_len"] = length
         data = [{"id": name, "root": name, "parent": None, "digest": self._base.digest, **common}]
-        data += [{"id": a.digest, "root": a.digest, "parent": name, "digest": a.digest, **common} for a in self._now()]
+        data += [
+            {"id": a.digest, "root": a.digest, "parent": name, "digest": a.digest, **common}
+            for a in await self._registered()
+        ]
         return web.json_response({"object": "list", "data": data})
 
     async def adapters(self, request: web.Request) -> web.Response:
-        return web.json_response([dataclasses.asdict(adapter) for adapter in self._now()])
+        return web.json_response([dataclasses.asdict(adapter) for adapter in await self._registered()])
 
     async def load_adapter(self, request: web.Request) -> web.Response:
         digest = Fields(await _json(request)).text("lora_name")
-        await self._adapters.ensure(digest, param="lora_name")
+        await self._adapters.ensure(digest, param="lora_name", weights=True)
         return web.json_response({"status": "ok", "lora_name": digest})
 
     async def unload_adapter(self, request: web.Request) -> web.Response:
@@ -149,9 +163,9 @@ class WorkerApp:
             raise ApiError(404, message, type="not_found_error", param="lora_name") from error
         return web.json_response({"status": "ok", "lora_name": digest})
 
-    def _now(self) -> tuple[AdapterInfo, ...]:
-        """The resident adapters."""
-        return self._thread.snapshot.adapters if self._thread.snapshot else ()
+    async def _registered(self) -> list[AdapterInfo]:
+        """Every adapter that requests may name without loading it first, and those that are on their way out."""
+        return await self._thread.call(lambda engine: engine.adapters())
 
     async def completions(self, request: web.Request) -> web.StreamResponse:
         return await self._generate(request, chat=False)
@@ -163,20 +177,30 @@ class WorkerApp:
 
     async def _generate(self, request: web.Request, *, chat: bool) -> web.StreamResponse:
         with self._counted():
+            owner = _owner(request)
             call = read_call(await _json(request), chat=chat)
             adapter = None
             if call.model != self._base.name:
                 await self._adapters.ensure(call.model, param="model")
                 adapter = call.model
-            prompt = await self._reader.read(call)
+            prompt = await self._reader.prompt(call)
             shapes = Shapes(call, prompt_tokens=len(prompt))
-            asked = Request(id=shapes.id, prompt=prompt, adapter=adapter, sampling=call.sampling)
-            with measured(self._metrics, prompt_tokens=len(prompt)) as times:
-                # Leaving this block early, for whatever reason (the client went away, too), cancels the request.
+            asked = [
+                Request(
+                    id=request_id,
+                    prompt=prompt,
+                    adapter=adapter,
+                    owner=owner,
+                    sampling=dataclasses.replace(call.sampling, seed=shapes.seed(index)),
+                )
+                for request_id, index in shapes.choices.items()
+            ]
+            with measured(self._metrics, asked) as times:
+                # Leaving this block early, for whatever reason (the client went away, too), cancels the requests.
                 async with aclosing(self._thread.outputs(asked)) as outputs:
                     try:
                         answer = stream if call.stream else whole
-                        return await answer(request, shapes, times.watch(outputs))
+                        return await answer(request, shapes, times.watch(outputs), self._reader.texts)
                     except (InvalidField, UnknownAdapter, QueueFull) as error:
                         times.refused()
                         raise _refusal(error, call) from error
@@ -192,6 +216,14 @@ class WorkerApp:
             self._writing -= 1
             if not self._writing:
                 self._idle.set()
+
+
+def _owner(request: web.Request) -> str | None:
+    """Who waits for the text, in whatever words the caller has for people; requests of one owner take turns."""
+    owner = request.headers.get("X-Owner", "").strip()
+    if len(owner) > _LONGEST_OWNER:
+        raise bad_request(f"X-Owner may have up to {_LONGEST_OWNER} characters.", param="X-Owner")
+    return owner or None
 
 
 async def _json(request: web.Request) -> Any:

@@ -12,7 +12,7 @@ from aiohttp import web
 from aiohttp.typedefs import Middleware
 
 from inference.engine_thread import EngineCrashed
-from inference.protocol import ApiError
+from inference.worker_errors import ApiError
 
 log = logging.getLogger(__name__)
 

@@ -1,68 +1,106 @@
-"""What the worker tells Prometheus, under vLLM's names with a prefix of our own.
+"""What the worker tells Prometheus: under vLLM's names where vLLM has them, with a prefix of our own or vLLM's.
 Knows counters and histograms. Knows nothing of requests beyond their times and sizes."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections import Counter as Tally
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
-from prometheus_client.registry import Collector
 
-from inference.engine import Output, Snapshot
+from inference.engine import Output, Request, Snapshot
+from inference.engine.types import Tier
+from inference.worker_gauges import Gauges
 
+OWN_PREFIX: Final = "idiolect_"
+"""Of every name that vLLM has not, whatever the other names begin with."""
 # Seconds. From a GPU under little load to the starter model behind a full queue on two cores.
 _FIRST_TOKEN = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 4, 8, 16, 32, 64, 128)
 _BETWEEN_TOKENS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4)
 _WHOLE_REQUEST = (0.1, 0.25, 0.5, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
-_LOAD = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+_LOAD = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 
 
 class Metrics:
-    """One registry for one worker, so that tests can have several in a process."""
+    """One registry for one worker, so that tests can have several in a process.
 
-    def __init__(self, snapshot: Callable[[], Snapshot | None], *, max_adapters: int) -> None:
+    `model` is the base model's name, which vLLM's dashboards choose by.
+    """
+
+    def __init__(self, *, prefix: str, model: str) -> None:
+        self._prefix, self._model = prefix, model
         self._registry = CollectorRegistry()
-        self._registry.register(_Gauges(snapshot, max_adapters))
-        made = self._registry
-        self.prompt_tokens = Counter("idiolect_prompt_tokens", "Prompt tokens read.", registry=made)
-        self.generation_tokens = Counter("idiolect_generation_tokens", "Tokens written.", registry=made)
-        self.finished = Counter(
-            "idiolect_request_success", "Requests that ended, by reason.", ["finished_reason"], registry=made
+        self.prompt_tokens = self._counter("prompt_tokens", "Prompt tokens read.")
+        self.generation_tokens = self._counter("generation_tokens", "Tokens written.")
+        self._finished = Counter(
+            f"{prefix}request_success",
+            "Requests that ended, by reason.",
+            ["model_name", "finished_reason"],
+            registry=self._registry,
         )
         self.first_token = self._seconds("time_to_first_token", "From request to first token.", _FIRST_TOKEN)
         self.between_tokens = self._seconds("inter_token_latency", "From one token to the next.", _BETWEEN_TOKENS)
         self.whole_request = self._seconds("e2e_request_latency", "From request to last token.", _WHOLE_REQUEST)
-        self.adapter_load = self._seconds("adapter_load", "Reading an adapter from disk.", _LOAD)
+        self._adapter_load = Histogram(
+            f"{OWN_PREFIX}adapter_load_seconds",
+            "Bringing an adapter into a tier: from disk to the host, from the host to the device.",
+            ["tier"],
+            buckets=_LOAD,
+            registry=self._registry,
+        )
+        self.adapter_tokens: Tally[str] = Tally()
+        """Tokens written by each adapter."""
+        self._gauges = Gauges(prefix, OWN_PREFIX, model, self.adapter_tokens)
+        self._registry.register(self._gauges)
+
+    def loaded(self, tier: Tier, seconds: float) -> None:
+        """Any thread may call it."""
+        self._adapter_load.labels(tier=tier).observe(seconds)
+
+    def finished(self, reason: str) -> None:
+        self._finished.labels(model_name=self._model, finished_reason=reason).inc()
+
+    def text(self, now: Snapshot | None) -> bytes:
+        """Everything as of `now`, in Prometheus' format. Adapters that have been unloaded are forgotten."""
+        if now is not None:
+            for digest in self.adapter_tokens.keys() - {adapter.digest for adapter in now.adapters}:
+                del self.adapter_tokens[digest]
+        self._gauges.now = now
+        return generate_latest(self._registry)
+
+    def _counter(self, name: str, help: str) -> Counter:
+        made = Counter(f"{self._prefix}{name}", help, ["model_name"], registry=self._registry)
+        return made.labels(model_name=self._model)
 
     def _seconds(self, name: str, help: str, buckets: tuple[float, ...]) -> Histogram:
-        return Histogram(f"idiolect_{name}_seconds", help, buckets=buckets, registry=self._registry)
-
-    def text(self) -> bytes:
-        return generate_latest(self._registry)
+        full = f"{self._prefix}{name}_seconds"
+        made = Histogram(full, help, ["model_name"], buckets=buckets, registry=self._registry)
+        return made.labels(model_name=self._model)
 
 
 @contextmanager
-def measured(metrics: Metrics, *, prompt_tokens: int) -> Iterator[RequestTimes]:
-    """Measures one request, from its arrival to the end of the block; what has no other end was aborted."""
-    times = RequestTimes(metrics, prompt_tokens=prompt_tokens)
+def measured(metrics: Metrics, requests: Sequence[Request]) -> Iterator[CallTimes]:
+    """Measures a call's requests, from its arrival to the end of the block; what has no other end was aborted."""
+    times = CallTimes(metrics, requests)
     try:
         yield times
     finally:
         times.end()
 
 
-class RequestTimes:
+class CallTimes:
     """See `measured`."""
 
-    def __init__(self, metrics: Metrics, *, prompt_tokens: int) -> None:
+    def __init__(self, metrics: Metrics, requests: Sequence[Request]) -> None:
         self._metrics = metrics
-        self._prompt_tokens = prompt_tokens
+        self._adapter = requests[0].adapter
+        self._prompt_tokens = len(requests[0].prompt)
         self._start = time.perf_counter()
-        self._last: float | None = None
-        self._reason: str | None = "abort"
+        self._last: dict[str, float] = {}
+        self._going = {request.id for request in requests}
 
     async def watch(self, outputs: AsyncIterator[Output]) -> AsyncIterator[Output]:
         """The same outputs, each noted as it passes."""
@@ -73,52 +111,28 @@ class RequestTimes:
     def _note(self, output: Output) -> None:
         now = time.perf_counter()
         if output.token_ids:
-            if self._last is None:
-                self._metrics.prompt_tokens.inc(self._prompt_tokens)
-                self._metrics.first_token.observe(now - self._start)
-            else:
-                self._metrics.between_tokens.observe(now - self._last)
-            self._last = now
-            self._metrics.generation_tokens.inc(len(output.token_ids))
-        self._reason = output.finish_reason or self._reason
+            self._note_tokens(output, now)
+        if output.finish_reason is not None:
+            self._going.discard(output.request_id)
+            self._metrics.finished(output.finish_reason)
+            self._metrics.whole_request.observe(now - self._start)
+
+    def _note_tokens(self, output: Output, now: float) -> None:
+        if not self._last:
+            self._metrics.prompt_tokens.inc(self._prompt_tokens)
+        if (last := self._last.get(output.request_id)) is None:
+            self._metrics.first_token.observe(now - self._start)
+        else:
+            self._metrics.between_tokens.observe(now - last)
+        self._last[output.request_id] = now
+        self._metrics.generation_tokens.inc(len(output.token_ids))
+        if self._adapter is not None:
+            self._metrics.adapter_tokens[self._adapter] += len(output.token_ids)
 
     def refused(self) -> None:
-        """It never ran, so it does not count."""
-        self._reason = None
+        """They never ran, so they do not count."""
+        self._going.clear()
 
     def end(self) -> None:
-        if self._reason is None:
-            return
-        self._metrics.finished.labels(finished_reason=self._reason).inc()
-        if self._reason != "abort":
-            self._metrics.whole_request.observe(time.perf_counter() - self._start)
-
-
-class _Gauges(Collector):
-    """Read from the engine when asked, so they cannot be out of step with it."""
-
-    def __init__(self, snapshot: Callable[[], Snapshot | None], max_adapters: int) -> None:
-        self._snapshot = snapshot
-        self._max_adapters = max_adapters
-
-    def collect(self) -> Iterator[Metric]:
-        now = self._snapshot()
-        if now is None:
-            return
-        yield _gauge("num_requests_running", "Requests that progress in each step.", now.running)
-        yield _gauge("num_requests_waiting", "Requests that wait for a place.", now.waiting)
-        yield _gauge("adapters_resident", "Adapters on the device.", len(now.adapters))
-        yield _gauge("adapters_resident_bytes", "Their size.", sum(adapter.bytes for adapter in now.adapters))
-        yield CounterMetricFamily("idiolect_adapter_evictions", "Adapters that made room for others.", now.evictions)
-        labels = {
-            "max_lora": str(self._max_adapters),
-            "running_lora_adapters": ",".join(sorted(now.running_adapters)),
-            "waiting_lora_adapters": ",".join(sorted(now.waiting_adapters)),
-        }
-        info = GaugeMetricFamily("idiolect_lora_requests_info", "Adapters in use; the value is now.", labels=[*labels])
-        info.add_metric([*labels.values()], time.time())
-        yield info
-
-
-def _gauge(name: str, help: str, value: float) -> Metric:
-    return GaugeMetricFamily(f"idiolect_{name}", help, value=value)
+        for _ in self._going:
+            self._metrics.finished("abort")

@@ -4,6 +4,7 @@ Knows when to save and when to stop. Knows nothing of how readers are reached.""
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -15,11 +16,20 @@ from inference.database import in_database
 from inference.gateway import CHAT, Gateway
 from inference.models import Generation
 from inference.ticking import ticking
-from inference.wire import GatewayError, Piece
+from inference.wire import ADAPTER_REFUSED, GatewayError, NotFound, Piece, Refused
+
+log = logging.getLogger(__name__)
 
 # Also the longest time until Stop, pressed in another process, is noticed.
 SAVE_SECONDS: Final = 0.5
 FOLLOW_SECONDS: Final = 0.4
+
+VOICE_REFUSED: Final = (
+    "This voice cannot be used: its files are damaged, or made for another base model than the one that writes here. "
+    "Train it again."
+)
+VOICE_GONE: Final = "This voice cannot be used: its files are gone. Train it again."
+NO_BASE_MODEL: Final = "The base model that this site asks for is not the one that writes. Tell whoever runs this site."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,9 +75,9 @@ class _Growing:
         self.saved_at = asyncio.get_running_loop().time()
         return await in_database(services.save_progress, pk=self.generation.pk, progress=self._progress())
 
-    async def finish(self, outcome: Generation.Outcome, message: str = "") -> None:
-        finish = services.finish_generation
-        await in_database(finish, pk=self.generation.pk, progress=self._progress(), outcome=outcome, message=message)
+    async def finish(self, outcome: Generation.Outcome, message: str, reason: str) -> None:
+        finish, told = services.finish_generation, {"message": message, "reason": reason}
+        await in_database(finish, pk=self.generation.pk, progress=self._progress(), outcome=outcome, **told)
 
     def _progress(self) -> services.Progress:
         # An engine that is stopped early never says how many tokens it made; it sends about one a piece.
@@ -91,7 +101,7 @@ async def read(generation: Generation, gateway: Gateway | None = None) -> AsyncG
 async def _write(generation: Generation, gateway: Gateway) -> AsyncGenerator[Event]:
     """Whatever happens, the row ends finished: complete, failed, or, when the reader goes, stopped."""
     growing = _Growing(generation=generation)
-    outcome, message = Generation.Outcome.FAILED, "The site failed while this was being written."
+    outcome, message, reason = Generation.Outcome.FAILED, "The site failed while this was being written.", ""
     try:
         async for event in _until_enough(generation, gateway, growing):
             yield event
@@ -99,12 +109,13 @@ async def _write(generation: Generation, gateway: Gateway) -> AsyncGenerator[Eve
     except _StoppedElsewhere:
         outcome, message = Generation.Outcome.STOPPED, ""
     except GatewayError as error:
-        outcome, message = Generation.Outcome.FAILED, str(error)
+        outcome, message, reason = Generation.Outcome.FAILED, for_author(error, generation), str(error)
+        log.warning("generation %s failed: %s", generation.pk, reason)
     except (asyncio.CancelledError, GeneratorExit):
         outcome, message = Generation.Outcome.STOPPED, ""
         raise
     finally:
-        await growing.finish(outcome, message)
+        await growing.finish(outcome, message, reason)
     yield Ended(outcome=outcome, message=message)
 
 
@@ -112,9 +123,21 @@ class _StoppedElsewhere(Exception):
     """The row is finished already: Stop, the sweeper, or the draft is gone."""
 
 
+def for_author(error: GatewayError, generation: Generation) -> str:
+    """The engine speaks of digests and tensors; an author can only train again."""
+    match error:
+        case Refused(code=code) if code == ADAPTER_REFUSED:
+            return VOICE_REFUSED
+        case NotFound():
+            return VOICE_GONE if generation.version_id else NO_BASE_MODEL
+        case _:
+            return str(error)
+
+
 async def _until_enough(generation: Generation, gateway: Gateway, growing: _Growing) -> AsyncGenerator[Event]:
     body = prompting.body(brief=generation.brief, seed=generation.seed, parameters=generation.parameters)
-    pieces = ticking(_pieces(gateway, body), SAVE_SECONDS)
+    draft = await in_database(lambda: generation.draft)
+    pieces = ticking(_pieces(gateway, body, owner=str(draft.owner_id)), SAVE_SECONDS)
     try:
         async for piece in pieces:
             if piece is None:
@@ -131,8 +154,8 @@ async def _until_enough(generation: Generation, gateway: Gateway, growing: _Grow
         await pieces.aclose()
 
 
-async def _pieces(gateway: Gateway, body: dict[str, Any]) -> AsyncGenerator[Piece]:
-    stream = await gateway.stream(CHAT, body)
+async def _pieces(gateway: Gateway, body: dict[str, Any], *, owner: str) -> AsyncGenerator[Piece]:
+    stream = await gateway.stream(CHAT, body, owner=owner)
     try:
         async for piece in stream:
             yield piece

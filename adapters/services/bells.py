@@ -16,15 +16,17 @@ log = logging.getLogger(__name__)
 
 TRAINING: Final = "adapters.tasks.run_training"
 IMPORT: Final = "adapters.tasks.run_import"
+UNLOAD: Final = "inference.tasks.unload_adapter"
 
 
-def ring(task: str, pk: int, *, delay: float = 0) -> None:
-    """Once the transaction is committed, and after `delay` seconds. With the broker down the sweeper rings later."""
-    transaction.on_commit(partial(_ring, task, pk, delay))
+def ring(task: str, about: int | str, *, delay: float = 0) -> None:
+    """Once the transaction is committed, and after `delay` seconds. With the broker down the sweeper rings later for
+    every job; an adapter that nobody unloads is forgotten when its memory is needed."""
+    transaction.on_commit(partial(_ring, task, about, delay))
 
 
-def _ring(task: str, pk: int, delay: float) -> None:
+def _ring(task: str, about: int | str, delay: float) -> None:
     try:
-        app.send_task(task, args=[pk], countdown=delay or None, retry=False)
+        app.send_task(task, args=[about], countdown=delay or None, retry=False)
     except OperationalError:
-        log.exception("no broker for %s(%s): the sweeper will ring again", task, pk)
+        log.exception("no broker for %s(%s)", task, about)

@@ -12,6 +12,7 @@ from django.utils.text import slugify
 from accounts.models import User
 from adapters.errors import UserError
 from adapters.models import ImportItem, Version, Voice
+from adapters.services import bells
 from adapters.services.versions import store
 
 LONGEST_NAME: Final = 80
@@ -42,7 +43,7 @@ def rename_voice(*, voice: Voice, name: str) -> None:
 
 
 def delete_voice(*, voice: Voice) -> None:
-    """Delete `voice` with its writing, jobs, versions and drafts, and their files.
+    """Delete `voice` with its writing, jobs, versions and drafts, their files, and what the engine holds of it.
 
     A job that is being trained loses its row, which its worker notices within seconds.
     """
@@ -59,6 +60,7 @@ def _delete_files(digests: set[str], uploads: list[str]) -> None:
     in_use = set(Version.objects.filter(digest__in=digests).values_list("digest", flat=True))
     for digest in digests - in_use:
         store().delete(digest)
+        bells.ring(bells.UNLOAD, digest)
     for name in uploads:
         default_storage.delete(name)
 

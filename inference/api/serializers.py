@@ -3,20 +3,19 @@ Knows nothing of models or engines: limits that depend on them are the engine's 
 
 from __future__ import annotations
 
-from typing import Any, Final
+import math
+from typing import Any, ClassVar, Final
 
 from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
+from rest_framework.fields import empty
 
+MOST_CHOICES: Final = 16
+MOST_LOGPROBS: Final = 20
 OPTIONAL: Final = {"required": False, "allow_null": True}
 # Fields of OpenAI's that change what is answered: ignoring them would answer another question. Beside each, the values
 # that ask for nothing.
 UNSUPPORTED: Final[dict[str, tuple[Any, ...]]] = {
-    "n": (1,),
-    "best_of": (1,),
-    "logprobs": (False,),
-    "top_logprobs": (0,),
-    "logit_bias": ({},),
     "echo": (False,),
     "suffix": ("",),
     "tools": ([],),
@@ -35,6 +34,28 @@ class StopField(serializers.Field):
         if len(strings) > 4:
             raise ValidationError(f"Up to 4 strings may end a text, not {len(strings)}.")
         return [_unicode(text) for text in strings]
+
+
+class BiasField(serializers.Field):
+    """Token ids, which JSON writes as strings, each with a number that is added to its logit."""
+
+    def to_internal_value(self, data: Any) -> dict[str, float]:
+        if not isinstance(data, dict) or not all(token.isascii() and token.isdecimal() for token in data):
+            raise ValidationError("Must be an object from token ids to numbers.")
+        if not all(type(bias) in (int, float) and math.isfinite(bias) for bias in data.values()):
+            raise ValidationError("Must have numbers for values.")
+        return data
+
+
+class TokensField(serializers.ListField):
+    child = serializers.IntegerField(min_value=0)
+
+
+class AlternativesField(serializers.IntegerField):
+    """How many alternatives to tell beside each token; false, as some clients send, for not telling any."""
+
+    def run_validation(self, data: Any = empty) -> Any:
+        return super().run_validation(None if data is False else data)
 
 
 class PromptField(serializers.Field):
@@ -88,6 +109,7 @@ class StreamOptionsSerializer(serializers.Serializer):
 class SamplingSerializer(serializers.Serializer):
     """What both endpoints share. Unknown fields are ignored, as OpenAI's clients expect."""
 
+    unsupported: ClassVar[dict[str, tuple[Any, ...]]] = UNSUPPORTED
     model = serializers.CharField(max_length=200)
     max_tokens = serializers.IntegerField(min_value=1, **OPTIONAL)
     temperature = serializers.FloatField(min_value=0, max_value=2, **OPTIONAL)
@@ -99,6 +121,12 @@ class SamplingSerializer(serializers.Serializer):
     frequency_penalty = serializers.FloatField(min_value=-2, max_value=2, **OPTIONAL)
     seed = serializers.IntegerField(min_value=-(2**63), max_value=2**63 - 1, **OPTIONAL)
     stop = StopField(**OPTIONAL)
+    stop_token_ids = TokensField(**OPTIONAL)
+    min_tokens = serializers.IntegerField(min_value=0, **OPTIONAL)
+    ignore_eos = serializers.BooleanField(**OPTIONAL)
+    logit_bias = BiasField(**OPTIONAL)
+    n = serializers.IntegerField(min_value=1, max_value=MOST_CHOICES, **OPTIONAL)
+    best_of = serializers.IntegerField(**OPTIONAL)
     stream = serializers.BooleanField(default=False, allow_null=True)
     stream_options = StreamOptionsSerializer(**OPTIONAL)
 
@@ -109,28 +137,40 @@ class SamplingSerializer(serializers.Serializer):
         return _positive(value)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        for name, harmless in UNSUPPORTED.items():
+        for name, harmless in self.unsupported.items():
             value = self.initial_data.get(name)
             if value is not None and value not in harmless:
                 raise ValidationError({name: f"{name} is not supported here: leave it out."})
+        if attrs.get("best_of") not in (None, attrs.get("n") or 1):
+            raise ValidationError({"best_of": "best_of is not supported here, unless it is n: leave it out."})
         return attrs
 
     def engine_body(self, wire_name: str) -> dict[str, Any]:
         """The request as the engine is asked it."""
         body = {name: value for name, value in self.validated_data.items() if value is not None}
+        body.pop("best_of", None)
         if not body.pop("stream", False):
             body.pop("stream_options", None)
         return {**body, "model": wire_name}
 
 
 class CompletionSerializer(SamplingSerializer):
+    unsupported: ClassVar = {**UNSUPPORTED, "top_logprobs": (0,)}
     prompt = PromptField()
+    logprobs = AlternativesField(min_value=0, max_value=MOST_LOGPROBS, **OPTIONAL)
 
 
 class ChatSerializer(SamplingSerializer):
     messages = MessageSerializer(many=True, allow_empty=False)
+    logprobs = serializers.BooleanField(**OPTIONAL)
+    top_logprobs = serializers.IntegerField(min_value=0, max_value=MOST_LOGPROBS, **OPTIONAL)
     max_completion_tokens = serializers.IntegerField(min_value=1, **OPTIONAL)
     continue_final_message = serializers.BooleanField(required=False)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if attrs.get("top_logprobs") and not attrs.get("logprobs"):
+            raise ValidationError({"top_logprobs": "top_logprobs needs logprobs to be true."})
+        return super().validate(attrs)
 
     def engine_body(self, wire_name: str) -> dict[str, Any]:
         body = super().engine_body(wire_name)

@@ -16,7 +16,8 @@ from inference.api.endpoint import Endpoint
 from inference.api.errors import engine_error
 from inference.api.serializers import ChatSerializer, CompletionSerializer, SamplingSerializer
 from inference.database import in_database
-from inference.gateway import CHAT, TEXT, Gateway, Kind, TextStream
+from inference.gateway import CHAT, TEXT, Gateway, Kind
+from inference.text_stream import TextStream
 from inference.ticking import ticking
 from inference.wire import GatewayError
 
@@ -44,10 +45,10 @@ class Generate(Endpoint):
         asked = self.serializer(data=request.data)
         asked.is_valid(raise_exception=True)
         model = await in_database(catalogue.find, user=request.user, name=asked.validated_data["model"])
-        body = asked.engine_body(model.wire_name)
+        body, owner = asked.engine_body(model.wire_name), str(request.user.pk)
         if asked.validated_data["stream"]:
-            return sse.response(_events(await Gateway().stream(self.kind, body), model.name))
-        text = await Gateway().complete(self.kind, body)
+            return sse.response(_events(await Gateway().stream(self.kind, body, owner=owner), model.name))
+        text = await Gateway().complete(self.kind, body, owner=owner)
         return Response({**text.raw, "model": model.name})
 
 

@@ -74,10 +74,11 @@ class Engine:
         self._host = Memory(pinned(self._memory.arena, config.host_bytes or 4 * 2**30)) if cuda else None
         self._pool = AdapterPool(self._target, self._memory, self._host, on_load, self._pages.forget)
         prefill_tokens = config.prefill_tokens or (2048 if cuda else 128)
+        self._max_running = config.max_running or (256 if cuda else 16)
         self._scheduler = Scheduler(
             memory=self._memory,
             pages=self._pages,
-            max_running=config.max_running,
+            max_running=self._max_running,
             max_waiting=config.max_waiting,
             prefill_tokens=prefill_tokens,
             fill=cuda,
@@ -85,12 +86,12 @@ class Engine:
             on_stop=self._release_adapter,
         )
         with torch.inference_mode():
-            self._model.attach(self._cache, self._target, config.max_running)
+            self._model.attach(self._cache, self._target, self._max_running)
             self._runner = Runner(
                 self._model,
                 self._cache,
                 self._target,
-                max_running=config.max_running,
+                max_running=self._max_running,
                 prefill_tokens=prefill_tokens,
                 context=self.context,
             )
@@ -203,6 +204,7 @@ class Engine:
         running, waiting = self._scheduler.running, self._scheduler.waiting
         frame = self._memory.frame_bytes
         return Snapshot(
+            max_running=self._max_running,
             running=len(running),
             waiting=len(waiting),
             running_adapters=frozenset(s.request.adapter for s in running if s.request.adapter),

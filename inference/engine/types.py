@@ -28,8 +28,8 @@ class EngineConfig:
 
     base_digest: str
     """Digest of the base model; an adapter made for another one is refused."""
-    max_running: int = 16
-    """Sequences that progress together."""
+    max_running: int | None = None
+    """Sequences that progress together; None picks 16 on the CPU and 256 on a GPU."""
     max_waiting: int = 256
     """Requests that may wait beyond those; the next one is refused."""
     memory_bytes: int | None = None
@@ -177,6 +177,7 @@ class AdapterInfo:
 class Snapshot:
     """What the engine does at one moment, safe to read from any thread."""
 
+    max_running: int
     running: int
     waiting: int
     running_adapters: frozenset[str]

@@ -14,17 +14,19 @@ _SMALLEST = 1e-12
 """Stands in for the largest number of a row of zeros."""
 
 
-def pack(model: PreTrainedModel) -> None:
-    """Lay the weights of all linear layers out as oneDNN multiplies by them fastest; in place, in the model's dtype.
+def pack(model: PreTrainedModel, dtype: torch.dtype | None = None) -> None:
+    """Lay the weights of all linear layers out as oneDNN multiplies by them fastest; in place.
 
-    Same numbers, same memory, but for a head that shares its table with the embedding: it gets one of its own.
+    In the model's dtype these are the same numbers in as much memory. In a narrower `dtype` they are rounded to it, and
+    so are the layers' inputs, while all else is computed as before: cache, norms and LoRA keep the model's. A head that
+    shares its table with the embedding gets one of its own.
     The model can be called, and no longer be trained, moved, copied or saved. Raises ValueError for a GPU's.
     """
-    _replace_all(model, PackedLinear)
+    _replace_all(model, lambda layer: PackedLinear(layer, dtype or model.dtype))
 
 
 def multiplies_bf16() -> bool:
-    """Whether this CPU has instructions for bf16: with packed weights, these are faster than fp32 at any batch size."""
+    """Whether this CPU has instructions for bf16: packed weights in it are then faster than fp32 at any batch size."""
     return torch.cpu._is_amx_tile_supported() or torch.cpu._is_avx512_bf16_supported()
 
 
@@ -43,17 +45,20 @@ def quantize(model: PreTrainedModel) -> None:
 
 
 class PackedLinear(nn.Linear):
-    """A frozen linear layer whose weight lies in oneDNN's own order: `weight` is opaque, all else as usual."""
+    """A frozen linear layer whose weight lies in oneDNN's own order, opaque; what comes out is of the input's dtype."""
 
-    def __init__(self, base: nn.Linear) -> None:
+    def __init__(self, base: nn.Linear, dtype: torch.dtype) -> None:
         nn.Module.__init__(self)
         self.in_features, self.out_features = base.in_features, base.out_features
-        self.register_buffer("weight", torch.ops.mkldnn._reorder_linear_weight(base.weight.detach().contiguous()))
-        self.register_buffer("bias", None if base.bias is None else base.bias.detach())
+        self.dtype = dtype
+        weight = base.weight.detach().to(dtype).contiguous()  # (out, in)
+        self.register_buffer("weight", torch.ops.mkldnn._reorder_linear_weight(weight))
+        self.register_buffer("bias", None if base.bias is None else base.bias.detach().to(dtype))
 
     def forward(self, input: torch.Tensor) -> torch.Tensor:
-        out: torch.Tensor = torch.ops.mkldnn._linear_pointwise(input, self.weight, self.bias, "none", [], "")
-        return out
+        narrow = input.to(self.dtype)
+        out: torch.Tensor = torch.ops.mkldnn._linear_pointwise(narrow, self.weight, self.bias, "none", [], "")
+        return out.to(input.dtype)
 
 
 class Int8Linear(nn.Linear):

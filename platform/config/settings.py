@@ -197,6 +197,10 @@ DEVICE = env("IDIOLECT_DEVICE", default="auto")
 DTYPE = env("IDIOLECT_DTYPE", default="auto")
 INFERENCE_URL = env("IDIOLECT_INFERENCE_URL", default="http://127.0.0.1:8100").rstrip("/")
 INFERENCE_SECRET = env("IDIOLECT_INFERENCE_SECRET", default="") or embedded.kept_secret(VAR / "inference_secret")
+# Passed on to the worker; empty is its own default.
+INFERENCE_MEMORY = env("IDIOLECT_INFERENCE_MEMORY", default="")
+INFERENCE_HOST_MEMORY = env("IDIOLECT_INFERENCE_HOST_MEMORY", default="")
+METRICS_PREFIX = env("IDIOLECT_METRICS_PREFIX", default="")
 # A job whose heartbeat is older than this has lost its worker.
 TRAINING_HEARTBEAT_TIMEOUT = env.int("IDIOLECT_HEARTBEAT_TIMEOUT", default=60)
 TRAINING_ATTEMPTS = env.int("IDIOLECT_TRAINING_ATTEMPTS", default=3)

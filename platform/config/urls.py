@@ -4,6 +4,7 @@ from django.contrib import admin
 from django.urls import include, path
 
 from config import views
+from inference.admin import adapters_in_memory
 
 urlpatterns = [
     path("", views.home, name="home"),
@@ -13,5 +14,6 @@ urlpatterns = [
     path("voices/", include("adapters.urls")),
     path("drafts/", include("inference.urls")),
     path("v1/", include("inference.api.urls")),
+    path("admin/inference/adapters/", admin.site.admin_view(adapters_in_memory), name="adapters-in-memory"),
     path("admin/", admin.site.urls),
 ]

@@ -61,13 +61,15 @@ def test_the_events_of_a_training_are_on_its_page(staff, everything):
     assert "&#x27;loss&#x27;: 3.0" in page or '"loss": 3.0' in page or "&quot;loss&quot;: 3.0" in page
 
 
-def test_a_deleted_voice_takes_its_files_along(staff, job, make_version, stored):
-    make_version(digest=stored(b"mine"))
+def test_a_deleted_voice_takes_its_files_along(staff, job, make_version, stored, rung):
+    digest = stored(b"mine")
+    make_version(digest=digest)
     gone = staff.post(reverse("admin:adapters_voice_delete", args=[job.voice.pk]), {"post": "yes"})
     assert gone.status_code == 302
     assert not Voice.objects.exists()
     assert not Version.objects.exists()
     assert list(store().digests()) == []
+    assert ("unload_adapter", digest) in rung
 
 
 def act(browser, action: str, job: TrainingJob) -> TrainingJob:

@@ -121,7 +121,7 @@ def test_the_peer_runs_in_the_same_call_and_the_table_tells_how_many_times_faste
     ours, swap, mixed = rows_of(tmp_path, "--voices", "3", "--scenario", "table", "peer", "--peer", str(script))
     assert (swap["engine"], swap["mode"], swap["output_tokens_per_s"]) == ("peft", "swap", 4.0)
     assert (mixed["mode"], mixed["finished"]) == ("mixed", 6)
-    assert ours["times_peft"] == pytest.approx(ours["output_tokens_per_s"] / 4, abs=0.05)
+    assert ours["times_peft"] == pytest.approx(ours["output_tokens_per_s"] / 4, abs=0.06)
     assert "x PEFT" in capsys.readouterr().out
 
 

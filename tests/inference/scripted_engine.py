@@ -29,6 +29,10 @@ class ScriptedEngine:
     fails_after: int | None = None
     """Words after which an error event comes."""
     requests: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    owners: list[str | None] = field(default_factory=list)
+    """Who each request for text was for."""
+    adapters: list[dict[str, Any]] = field(default_factory=list)
+    """What it says of the adapters that it knows."""
     gone: threading.Event = field(default_factory=threading.Event)
     """Set when a client went away before its answer was complete."""
     url: str = ""
@@ -47,11 +51,15 @@ class ScriptedEngine:
             return web.json_response({"error": {"message": "wrong secret", "code": None}}, status=401)
         body = await request.json() if request.can_read_body else {}
         self.requests.append((request.path, body))
+        if request.path.endswith("completions"):
+            self.owners.append(request.headers.get("X-Owner"))
         if self._planned[request.path]:
             return self._planned[request.path].popleft()
         match request.path:
             case "/v1/chat/completions" | "/v1/completions":
                 return await self._write(request, body)
+            case "/v1/adapters":
+                return web.json_response(self.adapters)
             case "/v1/models":
                 listed = [{"id": "base", "object": "model"}, {"id": "a" * 64, "object": "model", "parent": "base"}]
                 return web.json_response({"object": "list", "data": listed})

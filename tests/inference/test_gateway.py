@@ -193,6 +193,33 @@ def test_models_are_the_base_and_the_loaded_adapters(server):
     ]
 
 
+async def test_whose_text_it_is_travels_beside_the_request(engine, server):
+    stream = await Gateway(server).stream(CHAT, ASK, owner="17")
+    await stream.aclose()
+    await Gateway(server).complete(CHAT, ASK, owner="18")
+    await Gateway(server).complete(CHAT, ASK)
+
+    assert engine.owners == ["17", "18", None]
+
+
+def test_adapters_are_told_with_their_tier(engine, server):
+    known = {"digest": "a" * 64, "rank": 8, "bytes": 9, "tier": "host", "last_used": 0.5}
+    engine.adapters = [{**known, "requests_running": 1, "requests_waiting": 2}]
+
+    [adapter] = SyncGateway(server).adapters()
+    assert (adapter.digest, adapter.tier, adapter.running, adapter.waiting) == ("a" * 64, "host", 1, 2)
+    assert adapter.last_used.timestamp() == 0.5
+
+
+def test_an_adapter_that_goes_bad_in_the_middle_of_a_stream_is_refused(engine, server):
+    refused = {"error": {"message": "adapter x is refused: y", "code": "adapter_refused", "param": "model"}}
+    engine.plan(CHAT, 200, f"data: {json.dumps(refused)}\n\n")
+
+    with pytest.raises(Refused, match="is refused") as caught:
+        list(SyncGateway(server).stream(CHAT, ASK))
+    assert caught.value.code == "adapter_refused"
+
+
 class TestAnAdapterThatIsNotLoaded:
     """vLLM answers 404 for it; our own worker loads it by itself."""
 
@@ -230,8 +257,9 @@ class TestAnAdapterThatIsNotLoaded:
         engine.plan(CHAT, 404, UNKNOWN)
         engine.plan("/v1/load_lora_adapter", 400, {"error": {"message": "rank 512 is too large"}})
 
-        with pytest.raises(Refused, match="rank 512"):
+        with pytest.raises(Refused, match="rank 512") as caught:
             SyncGateway(server).complete(CHAT, {**ASK, "model": digest})
+        assert caught.value.code == "adapter_refused"
 
     def test_is_not_found_when_the_store_has_none(self, engine: ScriptedEngine, server: Server):
         engine.plan(CHAT, 404, UNKNOWN)

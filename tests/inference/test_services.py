@@ -5,12 +5,14 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from celery.exceptions import Retry
 from django.utils import timezone
 
 from adapters.models import Voice
 from inference import services, tasks
 from inference.models import Draft, Generation
 from inference.services import Progress
+from tests.inference.scripted_engine import free_address
 
 State, Outcome = Generation.State, Generation.Outcome
 
@@ -127,6 +129,33 @@ def test_the_sweeper_leaves_living_texts_alone(draft, text):
     services.claim_generation(pk=text.pk)
 
     assert services.sweep_generations() == 0
+
+
+class TestUnloading:
+    DIGEST = "d" * 64
+
+    def test_tells_the_engine(self, db, site_engine):
+        tasks.unload_adapter(self.DIGEST)
+
+        assert site_engine.bodies("/v1/unload_lora_adapter") == [{"lora_name": self.DIGEST}]
+
+    def test_what_is_not_loaded_is_no_trouble(self, db, site_engine):
+        site_engine.plan("/v1/unload_lora_adapter", 404, {"error": {"message": "is not loaded"}})
+
+        tasks.unload_adapter(self.DIGEST)
+
+    def test_leaves_an_adapter_that_another_version_is(self, make_version, site_engine):
+        make_version(digest=self.DIGEST)
+        tasks.unload_adapter(self.DIGEST)
+
+        assert not site_engine.requests
+
+    def test_is_tried_again_when_the_engine_is_away(self, db, settings):
+        settings.INFERENCE_URL = free_address()
+
+        with pytest.raises(Retry) as caught:
+            tasks.unload_adapter.apply(args=[self.DIGEST], throw=True, retries=0)
+        assert caught.value.when == 5
 
 
 def test_speed_is_told_after_the_first_token():

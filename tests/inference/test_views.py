@@ -245,6 +245,22 @@ def test_other_peoples_drafts_are_not_found(client, make_author, draft):
     assert text.state == "queued"
 
 
+def test_staff_see_what_the_engine_said_and_authors_do_not(client, make_author, page, draft):
+    text = draft.generations.get()
+    services.claim_generation(pk=text.pk)
+    services.finish_generation(
+        pk=text.pk,
+        progress=Progress(text="", tokens=0, first_token_seconds=None),
+        outcome=Outcome.FAILED,
+        message="This voice cannot be used.",
+        reason="r must be between 1 and 256",
+    )
+    assert "r must be" not in page.get(url("detail", draft.pk)).text
+    client.force_login(make_author(is_staff=True, is_superuser=True))
+    for name, pk in [("generation", text.pk), ("draft", draft.pk)]:
+        assert "r must be between 1 and 256" in client.get(reverse(f"admin:inference_{name}_change", args=[pk])).text
+
+
 def test_staff_can_look_at_drafts_and_change_nothing(client, make_author, draft):
     client.force_login(make_author(is_staff=True, is_superuser=True))
     text = draft.generations.get()

@@ -18,7 +18,7 @@ from typing import Any
 import httpx
 import pytest
 
-from adapters.base_model import STARTER, BaseModel
+from adapters.base_model import STARTER, BaseModel, find
 from adapters.store import AdapterStore
 from inference.worker import main
 from tests.conftest import ROOT
@@ -42,12 +42,12 @@ class Running:
 
 
 @contextmanager
-def worker(*, base_model: str, models: Path, store: Path) -> Iterator[Running]:
+def worker(*more: str, base_model: str, models: Path, store: Path) -> Iterator[Running]:
     """`python -m inference.worker` where only its own libraries are installed."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = [sys.executable, "-c", PROGRAM, *options(base_model, models, store), "--port", str(port)]
+    command = [sys.executable, "-c", PROGRAM, *options(base_model, models, store), "--port", str(port), *more]
     process = subprocess.Popen(command, cwd=ROOT, env={**os.environ, "IDIOLECT_INFERENCE_SECRET": SECRET})
     try:
         url, headers = f"http://127.0.0.1:{port}", {"Authorization": f"Bearer {SECRET}"}
@@ -174,7 +174,7 @@ def test_a_client_that_goes_away_cancels_its_request(real: Running, stream: bool
 
 def metric(running: Running, name: str) -> float:
     lines = running.client.get("/metrics").text.splitlines()
-    return float(next(line for line in lines if line.startswith(f"idiolect_{name} ")).split()[1])
+    return float(next(line for line in lines if line.startswith(f"idiolect_{name}{{")).split()[1])
 
 
 def test_it_loads_serves_and_lets_running_texts_end_at_sigterm(tiny_base: Path, store: AdapterStore) -> None:
@@ -192,6 +192,48 @@ def test_it_loads_serves_and_lets_running_texts_end_at_sigterm(tiny_base: Path, 
         assert running.process.wait(10) == 0
         with pytest.raises(httpx.TransportError):
             running.client.get("/health")
+
+
+def test_whoever_asks_while_it_stops_is_told_when_to_come_back(tiny_base: Path, store: AdapterStore) -> None:
+    one_by_one = ("--max-running", "1")
+    with worker(*one_by_one, base_model=str(tiny_base), models=tiny_base.parent, store=store.root) as running:
+        wait_until_ready(running)
+        body = {"model": str(tiny_base), "prompt": "x", "max_tokens": 250, "n": 16, "ignore_eos": True, "stream": True}
+        with running.client.stream("POST", "/v1/completions", json=body) as answer:
+            lines = answer.iter_lines()
+            next(lines)
+            running.process.send_signal(signal.SIGTERM)
+            while (health := running.client.get("/health")).status_code == 200:
+                time.sleep(0.002)
+            refused = running.client.post("/v1/completions", json=body)
+        assert health.json() == {"status": "stopping"}
+        assert (refused.status_code, refused.json()["error"]["code"]) == (503, "stopping")
+        assert int(refused.headers["Retry-After"]) > 0
+        assert running.process.wait(10) == 0
+
+
+def test_a_worker_that_was_killed_serves_its_voices_again(tiny_base: Path, store: AdapterStore, tmp_path: Path) -> None:
+    base = find(str(tiny_base), tiny_base.parent)
+    voice = store.put(tiny.write_adapter(tiny.model(), tmp_path / "voice", seed=3, base_digest=base.digest))
+    body = {"model": voice, "prompt": "Once", "max_tokens": 20, "temperature": 0, "ignore_eos": True}
+    texts = []
+    for _ in range(2):
+        with worker(base_model=str(tiny_base), models=tiny_base.parent, store=store.root) as running:
+            wait_until_ready(running)
+            answer = running.client.post("/v1/completions", json=body).json()
+            texts.append(answer["choices"][0]["text"])
+            running.process.kill()
+    assert texts[0] == texts[1]
+
+
+def test_sizes_and_names_of_metrics_come_from_the_command_line(tiny_base: Path, store: AdapterStore) -> None:
+    more = ("--memory-bytes", "4MiB", "--max-rank", "32", "--metrics-prefix", "vllm:")
+    with worker(*more, base_model=str(tiny_base), models=tiny_base.parent, store=store.root) as running:
+        wait_until_ready(running)
+        lines = running.client.get("/metrics").text.splitlines()
+    held = [float(line.split()[-1]) for line in lines if line.startswith("idiolect_memory_bytes{")]
+    assert 3.9 * 2**20 < sum(held) <= 4 * 2**20
+    assert any(line.startswith("vllm:num_requests_running{") for line in lines)
 
 
 def test_sigterm_while_loading_ends_at_once(tiny_base: Path, store: AdapterStore) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 
 import pytest
 
@@ -144,6 +145,57 @@ async def test_an_engine_that_is_not_running_is_a_failure_in_plain_words(text, s
 
     assert events == [Ended(outcome="failed", message="The writing engine is not running.")]
     assert (row.outcome, row.message) == (Outcome.FAILED, "The writing engine is not running.")
+
+
+async def test_the_engine_hears_whose_text_it_is_by_a_number(text, site_engine, author):
+    await everything(text)
+
+    assert site_engine.owners == [str(author.pk)]
+
+
+async def test_a_full_queue_says_to_try_again(text, site_engine):
+    site_engine.plan(CHAT, 429, {"error": {"message": "full"}}, {"Retry-After": "5"})
+    [ended] = await everything(text)
+
+    assert "no room for another text just now. Try again in a few seconds." in ended.message
+
+
+REFUSED = {"message": f"adapter {'1' * 64} is refused: r must be 1", "param": "model", "code": "adapter_refused"}
+
+
+@pytest.mark.parametrize(
+    ("status", "error", "told"),
+    [
+        (400, REFUSED, writing.VOICE_REFUSED),
+        (200, REFUSED, writing.VOICE_REFUSED),
+        (404, {"message": "The model does not exist", "code": "model_not_found"}, writing.VOICE_GONE),
+    ],
+    ids=["at once", "on the way", "gone"],
+)
+async def test_a_voice_that_cannot_be_used_is_told_plainly_and_staff_see_why(
+    voice, make_version, site_engine, status, error, told
+):
+    version = await in_database(make_version, 1)
+    draft = await in_database(services.start_draft, voice=voice, owner=voice.owner, brief="The first frost")
+    for _ in range(2):  # where vLLM loads nothing on demand, the gateway asks again
+        site_engine.plan(
+            CHAT, status, f"data: {json.dumps({'error': error})}\n\n" if status == 200 else {"error": error}
+        )
+    [ended] = await everything(await in_database(draft.generations.get))
+    row = await in_database(Generation.objects.get)
+
+    assert ended.message == row.message == told
+    assert told.startswith("This voice cannot be used: ")
+    assert "rain it again" in told
+    assert version.digest not in told
+    assert row.reason
+
+
+async def test_another_base_model_than_the_sites_is_the_operators_trouble(text, site_engine):
+    site_engine.plan(CHAT, 404, {"error": {"message": "The model does not exist", "code": "model_not_found"}})
+    [ended] = await everything(text)
+
+    assert ended.message == writing.NO_BASE_MODEL
 
 
 async def test_an_engine_that_dies_in_the_middle_leaves_what_was_written(text, site_engine):

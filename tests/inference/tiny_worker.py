@@ -16,7 +16,7 @@ from aiohttp.test_utils import TestClient
 from adapters.base_model import BaseModel
 from adapters.store import AdapterStore
 from inference.engine import Engine, EngineConfig
-from inference.worker_app import Loaded, WorkerApp
+from inference.worker_app import Loaded, OnLoad, WorkerApp
 from tests.inference import tiny
 
 SECRET = "a long random string"
@@ -26,11 +26,23 @@ Client = TestClient[Any, Any]
 Connect = Callable[..., Awaitable[Client]]
 
 
+SMALL: dict[str, Any] = {"memory_bytes": 4 << 20, "max_rank": 32}
+"""Room for the tiny model's longest text and some dozens of its adapters."""
+
+
 def make_worker(
-    store: AdapterStore, *, step_seconds: float = 0.0, step_error: Exception | None = None, **limits: Any
+    store: AdapterStore,
+    *,
+    step_seconds: float = 0.0,
+    step_error: Exception | None = None,
+    metrics_prefix: str = "idiolect_",
+    engines: list[Engine] | None = None,
+    **limits: Any,
 ) -> WorkerApp:
-    def load(on_load: Callable[[float], None]) -> Loaded:
-        config = EngineConfig(base_digest=tiny.DIGEST, **limits)
+    """`engines` gets the engine, once it is there."""
+
+    def load(on_load: OnLoad) -> Loaded:
+        config = EngineConfig(base_digest=tiny.DIGEST, **SMALL | limits)
         engine = Engine(tiny.model(), tiny.tokenizer(), config, on_load=on_load)
         step = engine.step
 
@@ -41,10 +53,19 @@ def make_worker(
             return step()
 
         engine.step = slow_step  # type: ignore[method-assign]
+        if engines is not None:
+            engines.append(engine)
         base = BaseModel(name="tiny", folder=Path("nowhere"), digest=tiny.DIGEST)
         return Loaded(base=base, engine=engine, tokenizer=tiny.tokenizer())
 
-    return WorkerApp(secret=SECRET, store=store, max_adapters=8, load=load)
+    return empty_worker(store, load, metrics_prefix=metrics_prefix)
+
+
+def empty_worker(
+    store: AdapterStore, load: Callable[[OnLoad], Loaded], *, metrics_prefix: str = "idiolect_"
+) -> WorkerApp:
+    """A worker for whatever `load` makes."""
+    return WorkerApp(secret=SECRET, store=store, base_model="tiny", load=load, metrics_prefix=metrics_prefix)
 
 
 async def complete(client: Client, **fields: Any) -> ClientResponse:
@@ -75,9 +96,14 @@ async def events_of(response: ClientResponse) -> list[Any]:
     return [json.loads(line.removeprefix("data: ")) for line in lines[:-2]]
 
 
-async def metric(client: Client, name: str) -> float:
-    lines = (await (await client.get("/metrics")).text()).splitlines()
-    return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith(f"idiolect_{name}"))
+async def metric(client: Client, name: str, **labels: str) -> float:
+    """The sum over all labels but the given ones."""
+    total = 0.0
+    for line in (await (await client.get("/metrics")).text()).splitlines():
+        series, _, value = line.rpartition(" ")
+        if series.partition("{")[0] == f"idiolect_{name}" and all(f'{k}="{v}"' in series for k, v in labels.items()):
+            total += float(value)
+    return total
 
 
 async def until(condition: Callable[[], Awaitable[bool]], seconds: float = 10) -> None:

@@ -20,11 +20,17 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, worker_arguments: list[str], **options: Any) -> None:
         where = urlsplit(settings.INFERENCE_URL)
+        chosen = {
+            "--memory-bytes": settings.INFERENCE_MEMORY,
+            "--host-bytes": settings.INFERENCE_HOST_MEMORY,
+            "--metrics-prefix": settings.METRICS_PREFIX,
+        }
         command = [
             *(sys.executable, "-m", "inference.worker"),
             *("--base-model", settings.BASE_MODEL, "--models", str(settings.MODELS)),
             *("--store", str(settings.ADAPTER_STORE), "--device", settings.DEVICE, "--dtype", settings.DTYPE),
             *("--host", where.hostname or "127.0.0.1", "--port", str(where.port or 80)),
+            *[part for option, value in chosen.items() if value for part in (option, value)],
             *[argument for argument in worker_arguments if argument != "--"],
         ]
         # In place of this process, not below it: Django's memory is given back, and signals reach the worker.

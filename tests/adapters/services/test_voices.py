@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import transaction
 
 from adapters.models import Version, Voice
 from adapters.services import UserError, create_voice, delete_voice, rename_voice, start_import
@@ -70,14 +71,27 @@ def test_deleting_a_voice_takes_its_files_along(voice, make_version, stored, run
     assert not Voice.objects.exists()
     assert digest not in store().digests()
     assert not default_storage.exists(upload)
+    assert ("unload_adapter", digest) in rung
 
 
 @pytest.mark.django_db(transaction=True)
-def test_files_that_another_version_uses_stay(voice, make_version, stored, author):
+def test_files_that_another_version_uses_stay(voice, make_version, stored, author, rung):
     digest = stored(b"ours")
     make_version(digest=digest)
     other = create_voice(owner=author, name="Other")
     make_version(voice=other, digest=digest)
     delete_voice(voice=voice)
     assert Version.objects.get().voice == other
+    assert digest in store().digests()
+    assert rung == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_deletion_that_is_taken_back_unloads_nothing(voice, make_version, stored, rung):
+    digest = stored(b"mine")
+    make_version(digest=digest)
+    with transaction.atomic():
+        delete_voice(voice=voice)
+        transaction.set_rollback(True)
+    assert rung == []
     assert digest in store().digests()

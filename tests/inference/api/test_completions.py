@@ -78,12 +78,37 @@ def test_sampling_is_passed_on_and_unknown_or_empty_fields_are_not(ask, site_eng
         "repetition_penalty": 1.1,
         "presence_penalty": -1.0,
         "frequency_penalty": 1.0,
+        "min_tokens": 3,
+        "stop_token_ids": [5, 6],
+        "ignore_eos": True,
+        "logit_bias": {"50": -100, "51": 2.5},
+        "logprobs": 4,
+        "n": 3,
     }
-    harmless = {"user": "u-1", "n": 1, "logprobs": False, "tools": [], "max_tokens": None, "metadata": {"a": "b"}}
+    harmless = {"user": "u-1", "best_of": 3, "top_logprobs": 0, "tools": [], "max_tokens": None, "metadata": {"a": "b"}}
     ask("completions", model=settings.BASE_MODEL, prompt=[1, 2, 3], stop="END", **sampling, **harmless)
 
     [body] = site_engine.bodies(TEXT)
     assert body == {"model": settings.BASE_MODEL, "prompt": [1, 2, 3], "stop": ["END"], **sampling, "stream": False}
+
+
+def test_a_chats_log_probabilities_are_asked_for_in_two_fields(ask, site_engine, settings):
+    ask("chat/completions", model=settings.BASE_MODEL, messages=HELLO, logprobs=True, top_logprobs=5)
+
+    [body] = site_engine.bodies(CHAT)
+    assert (body["logprobs"], body["top_logprobs"]) == (True, 5)
+
+
+def test_a_completion_may_say_that_it_wants_no_log_probabilities(ask, site_engine, settings):
+    ask("completions", model=settings.BASE_MODEL, prompt="It", logprobs=False)
+
+    assert "logprobs" not in site_engine.bodies(TEXT)[0]
+
+
+def test_the_engine_hears_whose_request_it_is_by_a_number(ask, site_engine, settings, author):
+    ask("chat/completions", model=settings.BASE_MODEL, messages=HELLO)
+
+    assert site_engine.owners == [str(author.pk)]
 
 
 def test_a_chats_newer_spellings_are_understood(ask, site_engine, settings):
@@ -122,6 +147,11 @@ class TestAStream:
         text = "".join(chunk["choices"][0]["delta"]["content"] for chunk in chunks)
         assert text == "Rain fell on the tin roof."
         assert chunks[-1]["choices"][0]["finish_reason"] == "stop"
+
+    async def test_says_whose_it_is_too(self, stream, site_engine, settings, author):
+        await stream("completions", model=settings.BASE_MODEL, prompt="It")
+
+        assert site_engine.owners == [str(author.pk)]
 
     async def test_ends_with_the_usage_when_asked(self, stream, settings):
         asked = {"model": settings.BASE_MODEL, "prompt": "It", "stream_options": {"include_usage": True}}

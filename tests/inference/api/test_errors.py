@@ -96,8 +96,19 @@ class TestTheRequest:
             ({"stop": ["a", "b", "c", "d", "e"]}, "stop"),
             ({"stream": "perhaps"}, "stream"),
             ({"stream_options": {"include_usage": "perhaps"}}, "stream_options.include_usage"),
-            ({"n": 2}, "n"),
-            ({"logprobs": True}, "logprobs"),
+            ({"n": 0}, "n"),
+            ({"n": 17}, "n"),
+            ({"best_of": 2}, "best_of"),
+            ({"n": 2, "best_of": 3}, "best_of"),
+            ({"logprobs": 3}, "logprobs"),
+            ({"top_logprobs": 2}, "top_logprobs"),
+            ({"logprobs": True, "top_logprobs": 21}, "top_logprobs"),
+            ({"logit_bias": [5]}, "logit_bias"),
+            ({"logit_bias": {"five": 1}}, "logit_bias"),
+            ({"logit_bias": {"5": "much"}}, "logit_bias"),
+            ({"min_tokens": -1}, "min_tokens"),
+            ({"stop_token_ids": [-1]}, "stop_token_ids[0]"),
+            ({"ignore_eos": "perhaps"}, "ignore_eos"),
             ({"tools": [{"type": "function"}]}, "tools"),
             ({"response_format": {"type": "json_object"}}, "response_format"),
         ],
@@ -108,6 +119,14 @@ class TestTheRequest:
     @pytest.mark.parametrize("prompt", [None, 7, [], ["two", "prompts"], [1, -1], [[1], [2]], [True]])
     def test_with_a_bad_prompt_names_it(self, ask, settings, prompt):
         assert error(ask("completions", model=settings.BASE_MODEL, prompt=prompt), 400)["param"] == "prompt"
+
+    @pytest.mark.parametrize(
+        ("name", "value"), [("logprobs", 21), ("logprobs", True), ("top_logprobs", 2), ("echo", True)]
+    )
+    def test_for_a_completion_with_a_bad_value_names_the_field(self, ask, settings, name, value):
+        response = ask("completions", model=settings.BASE_MODEL, prompt="It", **{name: value})
+
+        assert error(response, 400)["param"] == name
 
     @pytest.mark.parametrize("data", ["{", '["a list"]', '"text"', "7", "", b"\xff\xfe"])
     def test_that_is_no_json_object_is_refused(self, ask, data):
@@ -153,6 +172,23 @@ class TestTheEngine:
 
         assert error(response, 429)["code"] == "rate_limit_exceeded"
         assert response["Retry-After"] == "17"
+
+    @pytest.mark.parametrize("stream", [False, True])
+    def test_about_to_stop_is_503_and_says_when_to_come_back(self, ask_base, site_engine, stream):
+        stopping = {"error": {"message": "This worker is about to stop.", "code": "stopping"}}
+        site_engine.plan(CHAT, 503, stopping, {"Retry-After": "5"})
+        response = ask_base(stream=stream)
+
+        assert "being restarted" in error(response, 503)["message"]
+        assert response["Retry-After"] == "5"
+
+    def test_refusing_an_adapter_says_which_and_why(self, ask_base, site_engine, make_version):
+        version = make_version(1)
+        reason = f"adapter {version.digest} is refused: r must be between 1 and 256, not 512."
+        site_engine.plan(CHAT, 400, {"error": {"message": reason, "param": "model", "code": "adapter_refused"}})
+        said = error(ask_base(model="ada/essays"), 400)
+
+        assert (said["message"], said["code"]) == (reason, "adapter_refused")
 
     @pytest.mark.parametrize("stream", [False, True])
     def test_refusing_keeps_its_words(self, ask_base, site_engine, stream):

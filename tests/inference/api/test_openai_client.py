@@ -95,6 +95,58 @@ def test_completions_streamed_and_not(client, essays):
     assert streamed[-1].choices[0].finish_reason == "length"
 
 
+def test_log_probabilities_of_a_chat(client, essays):
+    ask = {"model": "ada/essays", "messages": HELLO, "logprobs": True, "top_logprobs": 3, **GREEDY}
+    choice = client.chat.completions.create(**ask).choices[0]
+    streamed = [
+        token
+        for chunk in client.chat.completions.create(**ask, stream=True)
+        if chunk.choices[0].logprobs
+        for token in chunk.choices[0].logprobs.content
+    ]
+
+    tokens = choice.logprobs.content
+    assert "".join(token.token for token in tokens) == choice.message.content
+    assert b"".join(bytes(token.bytes) for token in tokens).decode() == choice.message.content
+    assert [token.token for token in streamed] == [token.token for token in tokens]
+    for token in tokens:
+        assert len(token.top_logprobs) == 3
+        assert token.top_logprobs[0].token == token.token
+        assert 0 >= token.logprob == token.top_logprobs[0].logprob >= token.top_logprobs[1].logprob
+
+
+def test_log_probabilities_of_a_completion(client, essays):
+    choice = client.completions.create(model="ada/essays", prompt="The frost", logprobs=2, **GREEDY).choices[0]
+
+    told = choice.logprobs
+    assert "".join(told.tokens) == choice.text
+    assert all(
+        choice.text[place:].startswith(token) for place, token in zip(told.text_offset, told.tokens, strict=True)
+    )
+    assert all(top[token] == max(top.values()) for token, top in zip(told.tokens, told.top_logprobs, strict=True))
+
+
+def test_several_texts_at_once_streamed_and_not(client, essays):
+    ask = {"model": "ada/essays", "messages": HELLO, "n": 3, "seed": 7, "max_tokens": 6, "temperature": 1.0}
+    whole = client.chat.completions.create(**ask)
+    said = ["", "", ""]
+    for chunk in client.chat.completions.create(**ask, stream=True):
+        said[chunk.choices[0].index] += chunk.choices[0].delta.content or ""
+
+    texts = [choice.message.content for choice in whole.choices]
+    assert [choice.index for choice in whole.choices] == [0, 1, 2]
+    assert len(set(texts)) == 3
+    assert said == texts
+    assert whole.usage.completion_tokens == 18
+
+
+def test_a_bias_towards_one_token(client, essays, starter):
+    [token] = starter[1](" frost", add_special_tokens=False).input_ids
+    answer = client.chat.completions.create(model="ada/essays", messages=HELLO, logit_bias={str(token): 100}, **GREEDY)
+
+    assert answer.choices[0].message.content == " frost" * 6
+
+
 def test_the_voice_and_the_base_model_write_differently(client, essays):
     texts = [
         client.chat.completions.create(model=model, messages=HELLO, **GREEDY).choices[0].message.content

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,12 +12,13 @@ from transformers import LlamaForCausalLM, MistralConfig, MistralForCausalLM
 
 pytest.importorskip("triton")
 
-from inference.engine import Engine, EngineConfig, attention_kernels, lora_kernels, model
+from inference.engine import Engine, EngineConfig, attention_kernels, graphs, lora_kernels, model
 from inference.engine.adapters import Adapter, Target
 from inference.engine.batch import PackedBatch
 from inference.engine.batch_tensors import AdapterTable, pack
-from inference.engine.cache import CacheShape, KVPool
-from inference.engine.pages import Pages
+from inference.engine.cache import CacheShape, KVCache
+from inference.engine.memory import Memory
+from inference.engine.prefix import PAGE, Held, Pages
 from tests.inference import tiny
 from tests.inference.engine.conftest import request, run
 
@@ -32,24 +34,33 @@ def off(found: torch.Tensor, expected: torch.Tensor) -> float:
 def test_attention_over_pages(head_dim: int, heads: int, kv_heads: int, window: int | None) -> None:
     torch.manual_seed(0)
     shape = CacheShape(layers=1, kv_heads=kv_heads, head_dim=head_dim, dtype=torch.float32, device=DEVICE)
-    pool, pages = KVPool(shape, 40), Pages(40)
-    table = AdapterTable({"module": (8, 8)}, torch.float32, DEVICE)
+    memory = Memory(shape.arena(40))
+    cache, pages = KVCache(shape, memory), Pages(memory, keep=False)
+    target = Target(base_digest="", modules={"module": (8, 8)}, max_rank=8, dtype=torch.float32)
+    table, chosen = AdapterTable(target, memory.arena), torch.zeros(1, dtype=torch.int64, device=DEVICE)
     lengths = ((0, 70), (33, 1), (40, 30), (0, 1), (150, 1))  # in the cache already, and new
-    held: list[list[int]] = [[] for _ in lengths]
+    held = [Held() for _ in lengths]
     keys = [torch.randn(past + new, kv_heads, head_dim) for past, new in lengths]
     values = [torch.randn_like(each) for each in keys]
-    batch = PackedBatch(pool=pool)
+    batch = PackedBatch(cache=cache)
     for own, k, v, (past, new) in zip(held, keys, values, lengths, strict=True):
-        assert pages.take(own, past + new)
-        slots = pool.slots(own)[:past]
-        pool.tensor[0, 0][:, slots] = k[:past].transpose(0, 1).to(DEVICE)
-        pool.tensor[0, 1][:, slots] = v[:past].transpose(0, 1).to(DEVICE)
-        batch.add([1] * new, past, own, None)
+        assert pages.grow(own, past + new)
+        for token in range(past):
+            frame = int(memory.frame_of[own.pages[token // PAGE]])
+            cache.layer(0)[frame, 0, :, token % PAGE] = k[token].to(DEVICE)
+            cache.layer(0)[frame, 1, :, token % PAGE] = v[token].to(DEVICE)
+        batch.add([1] * new, past, own.pages, None)
     new_keys = torch.cat([k[past:] for k, (past, _) in zip(keys, lengths, strict=True)]).to(DEVICE)
     new_values = torch.cat([v[past:] for v, (past, _) in zip(values, lengths, strict=True)]).to(DEVICE)
     query = torch.randn(len(batch.tokens), heads, head_dim)
     found = attention_kernels.attend(
-        query.to(DEVICE), new_keys, new_values, pool.tensor[0], pack(batch, table), scale=head_dim**-0.5, window=window
+        query.to(DEVICE),
+        new_keys,
+        new_values,
+        cache.layer(0),
+        pack(batch, [0], table, chosen),
+        scale=head_dim**-0.5,
+        window=window,
     )
 
     row = 0
@@ -69,21 +80,24 @@ def test_lora_of_mixed_ranks_and_modules(decoding: bool) -> None:
     torch.manual_seed(0)
     modules = {"q": (200, 64), "k": (200, 24), "v": (200, 24), "o": (64, 200)}
     target = Target(base_digest="", modules=modules, max_rank=64, dtype=torch.float32)
-    table = AdapterTable(modules, torch.float32, DEVICE)
+    shape = CacheShape(layers=1, kv_heads=1, head_dim=8, dtype=torch.float32, device=DEVICE)
+    memory = Memory(shape.arena(400))
+    table, chosen = AdapterTable(target, memory.arena), torch.zeros(1, dtype=torch.int64, device=DEVICE)
     adapters: list[Adapter | None] = [None]
     for rank, names in ((8, "qkvo"), (3, "qv"), (33, "qkvo"), (16, "o")):
         layout = target.layout(set(names))
-        block = torch.randn(-(-rank // 8) * 8 * layout.size) * 0.1
-        adapters.append(Adapter(digest=names, rank=rank, layout=layout, block=block).to(DEVICE))
-    batch = PackedBatch(
-        pool=KVPool(CacheShape(layers=1, kv_heads=1, head_dim=8, dtype=torch.float32, device=DEVICE), 1)
-    )
+        values = -(-rank // 8) * 8 * layout.size
+        first_frame = memory.take_block(values)
+        assert first_frame is not None
+        block = memory.block(first_frame, values).copy_(torch.randn(values) * 0.1)
+        adapters.append(Adapter(digest=names, rank=rank, scale=1.0, layout=layout, block=block))
+    batch = PackedBatch(cache=KVCache(shape, memory))
     owners: list[Adapter | None] = []
     for adapter, rows in zip(adapters, (2, 19, 1, 3, 1), strict=True):
         for count in [1] * rows if decoding else [rows * 5]:
             batch.add([1] * count, 0, [1] * 6, adapter)
             owners += [adapter] * count
-    chunks = pack(batch, table).lora
+    chunks = pack(batch, [0], table, chosen).lora
     assert chunks is not None
     for first, names in ((0, "qkv"), (3, "o")):
         hidden = torch.randn(len(owners), modules[names[0]][0])
@@ -99,26 +113,38 @@ def test_lora_of_mixed_ranks_and_modules(decoding: bool) -> None:
             assert off(out, wanted) < 1e-5
 
 
+class Again:
+    """Stands for a captured graph where there is no GPU: does the same work on the same tensors once more."""
+
+    def __init__(self, work: Callable[[], None], memory: object) -> None:
+        self.replay = work
+
+
 @pytest.fixture
 def kernels(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The engine of a CPU uses them too."""
+    """The engine of a CPU uses them too, and steps that are padded to fixed sizes."""
     monkeypatch.setattr(model, "use_kernels", lambda device: True)
+    if DEVICE.type == "cpu":
+        monkeypatch.setattr(graphs, "captured", Again)
+        monkeypatch.setattr(graphs, "graph_memory", lambda: None)
 
 
 @pytest.mark.usefixtures("kernels")
-def test_the_engine_on_kernels_writes_what_peft_writes(
-    make_engine: Callable[..., Engine], voices: dict[str, Path], tiny_model: LlamaForCausalLM
-) -> None:
+def test_the_engine_on_kernels_writes_what_peft_writes(voices: dict[str, Path], tiny_model: LlamaForCausalLM) -> None:
     encode = tiny.tokenizer()
     cases = dict(zip(["Once upon", "x", "y" * 30, "z"], [None, *list(voices)[:4]], strict=False))
     expected = {
         prompt: tiny.generate(tiny_model, voices[voice] if voice else None, encode(prompt).input_ids, 4)
         for prompt, voice in cases.items()
     }
-    engine = make_engine(prefill_tokens=20)
+    config = EngineConfig(
+        base_digest=tiny.DIGEST, max_running=4, prefill_tokens=20, memory_bytes=2**24, host_bytes=2**20
+    )
+    engine = Engine(copy.deepcopy(tiny_model).to(DEVICE), tiny.tokenizer(), config)
     for digest in filter(None, cases.values()):
         engine.add_adapter(digest, voices[digest])
     written = run(engine, *(request(prompt, prompt, voice, max_tokens=4) for prompt, voice in cases.items()))
+    engine.close()
     assert written.tokens == expected
 
 
@@ -132,5 +158,5 @@ def test_sliding_windows_on_kernels() -> None:
     mistral = MistralForCausalLM(config).eval()
     prompt = tuple(range(20, 40))
     expected = tiny.generate(mistral, None, prompt, 4)
-    engine = Engine(mistral, None, EngineConfig(base_digest=tiny.DIGEST, prefill_tokens=6))
+    engine = Engine(mistral.to(DEVICE), None, EngineConfig(base_digest=tiny.DIGEST, prefill_tokens=6))
     assert run(engine, request("one", prompt, max_tokens=4)).tokens["one"] == expected

@@ -35,7 +35,7 @@ async def test_a_voice_in_the_store_is_loaded_on_demand(
     assert [(model["id"], model["parent"]) for model in models[:1]] == [("tiny", None)]
     assert {(model["id"], model["parent"]) for model in models[1:]} == {(voice, "tiny") for voice in voices[1]}
     assert models[0]["digest"] == tiny.DIGEST
-    assert await metric(client, "adapter_load_seconds_count") == 2
+    assert await metric(client, "adapter_load_seconds_count", tier="device") == 2
 
 
 async def test_loading_and_unloading(connect: Connect, voices: tuple[AdapterStore, list[str]]) -> None:
@@ -111,16 +111,61 @@ async def test_unknown_adapters(connect: Connect, name: Any, status: int) -> Non
     assert (await error_of(response, status))["param"] == "lora_name"
 
 
+ONE_AT_A_TIME: dict[str, Any] = {"memory_bytes": 15 * 16 * 576, "max_rank": 8}
+"""Fifteen pages of sixteen tokens, and an adapter of rank 8 takes eight of them: no two have room."""
+
+
 async def test_one_requests_broken_adapter_is_its_own_trouble(
     connect: Connect, voices: tuple[AdapterStore, list[str]], store: AdapterStore
 ) -> None:
-    client, (first, second) = await connect(max_adapters=1), voices[1]
+    client, (first, second) = await connect(**ONE_AT_A_TIME), voices[1]
     for voice in (first, second):  # the second evicts the first
         await text_of(client, model=voice)
+    assert await metric(client, "adapter_evictions_total", tier="device") == 1
     shutil.rmtree(store.path(first))
     bad, streamed, good = await asyncio.gather(
         complete(client, model=first), complete(client, model=first, stream=True), complete(client, model=second)
     )
-    assert first in (await error_of(bad, 500))["message"]
-    assert first in (await error_of(streamed, 500))["message"]
+    for refused in (bad, streamed):
+        error = await error_of(refused, 400)
+        assert (error["code"], error["param"]) == ("adapter_refused", "model")
+        assert first in error["message"]
     assert good.status == 200
+
+
+async def test_weights_that_are_no_numbers_are_refused_when_they_are_read(
+    connect: Connect, store: AdapterStore, tmp_path: Path
+) -> None:
+    broken = store.put(tiny.write_adapter(tiny.model(), tmp_path / "nan", seed=1, std=float("inf")))
+    client = await connect()
+    for call in (
+        client.post("/v1/load_lora_adapter", json={"lora_name": broken}),
+        complete(client, model=broken),
+        complete(client, model=broken, stream=True),
+    ):
+        error = await error_of(await call, 400)
+        assert error["code"] == "adapter_refused"
+        assert "not finite" in error["message"]
+
+
+async def test_each_adapter_says_in_which_memory_it_is(
+    connect: Connect, voices: tuple[AdapterStore, list[str]]
+) -> None:
+    client, (first, second) = await connect(**ONE_AT_A_TIME), voices[1]
+    for voice in (first, second):
+        await text_of(client, model=voice)
+    known = await (await client.get("/v1/adapters")).json()
+    assert [(adapter["digest"], adapter["tier"]) for adapter in known] == [(first, "disk"), (second, "device")]
+    assert set(known[0]) == {
+        "digest", "rank", "bytes", "tier", "last_used", "requests_running", "requests_waiting"
+    }  # fmt: skip
+
+
+async def test_a_restarted_worker_serves_its_voices_again(
+    connect: Connect, voices: tuple[AdapterStore, list[str]]
+) -> None:
+    first = await connect()
+    before = [await text_of(first, model=voice) for voice in voices[1]]
+    await first.close()
+    again = await connect()
+    assert [await text_of(again, model=voice) for voice in voices[1]] == before

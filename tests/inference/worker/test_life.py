@@ -10,11 +10,11 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from adapters.store import AdapterStore
 from inference.worker import serve
-from inference.worker_app import Loaded, WorkerApp
+from inference.worker_app import Loaded
 from tests.inference.tiny_worker import (
     AUTH,
-    SECRET,
     complete,
+    empty_worker,
     error_of,
     is_ok,
     is_writing,
@@ -40,7 +40,7 @@ async def test_the_process_ends_with_an_error_when_the_engine_dies(store: Adapte
     def broken(on_load: Any) -> Loaded:
         raise LookupError("base model 'tiny' is not there")
 
-    worker = WorkerApp(secret=SECRET, store=store, max_adapters=8, load=broken)
+    worker = empty_worker(store, broken)
     assert await asyncio.wait_for(serve(worker, host="127.0.0.1", port=0, drain_seconds=5), 10) == 1
 
 

@@ -10,13 +10,14 @@ import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
 from adapters.store import AdapterStore
-from inference.worker_app import Loaded, WorkerApp
+from inference.worker_app import Loaded
 from tests.inference import tiny
 from tests.inference.tiny_worker import (
     AUTH,
     SECRET,
     Connect,
     complete,
+    empty_worker,
     error_of,
     text_of,
 )
@@ -38,7 +39,7 @@ async def test_while_the_model_loads_there_is_only_health(store: AdapterStore) -
         time.sleep(0.5)
         raise OSError("no such model")
 
-    worker = WorkerApp(secret=SECRET, store=store, max_adapters=8, load=never)
+    worker = empty_worker(store, never)
     async with TestClient(TestServer(worker.application()), headers=AUTH) as client:
         health = await client.get("/health")
         assert (health.status, await health.json()) == (503, {"status": "loading"})
@@ -84,11 +85,29 @@ async def test_unknown_models_are_not_found(connect: Connect, name: str) -> None
         ({"stop": ["x"] * 17}, "stop"),
         ({"stop_token_ids": [-1]}, "stop_token_ids"),
         ({"stream": "yes"}, "stream"),
-        ({"n": 2}, "n"),
-        ({"logprobs": 1}, "logprobs"),
-        ({"logprobs": 0}, "logprobs"),
+        ({"n": 0}, "n"),
+        ({"n": 17}, "n"),
+        ({"n": True}, "n"),
+        ({"best_of": 2}, "best_of"),
+        ({"n": 2, "best_of": 3}, "best_of"),
+        ({"logprobs": -1}, "logprobs"),
+        ({"logprobs": 21}, "logprobs"),
+        ({"logprobs": True}, "logprobs"),
+        ({"top_logprobs": 2}, "top_logprobs"),
+        ({"prompt_logprobs": 0}, "prompt_logprobs"),
         ({"echo": True}, "echo"),
-        ({"logit_bias": {"1": 2}}, "logit_bias"),
+        ({"bad_words": ["x"]}, "bad_words"),
+        ({"structured_outputs": {"choice": ["x"]}}, "structured_outputs"),
+        ({"logit_bias": [1]}, "logit_bias"),
+        ({"logit_bias": {"x": 1}}, "logit_bias"),
+        ({"logit_bias": {"-1": 1}}, "logit_bias"),
+        ({"logit_bias": {"1": "2"}}, "logit_bias"),
+        ({"logit_bias": {"1": 101}}, "logit_bias"),
+        ({"logit_bias": {"1": 10**400}}, "logit_bias"),
+        ({"logit_bias": {"1": float("nan")}}, "logit_bias"),
+        ({"logit_bias": {"99999": 1}}, "logit_bias"),
+        ({"logit_bias": {str(token): 1 for token in range(2000)}}, "logit_bias"),
+        ({"seed": 2**63}, "seed"),
         ({"min_tokens": 9}, "min_tokens"),
     ],
 )

@@ -1,0 +1,224 @@
+"""Fused models compute what they did, to the last bit but for rare roundings, and are given back as they were.
+
+On a GPU where there is one, in Triton's interpreter elsewhere.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from transformers import (
+    AutoModelForCausalLM,
+    CohereConfig,
+    Gemma2Config,
+    Gemma3TextConfig,
+    GemmaConfig,
+    LlamaConfig,
+    MistralConfig,
+    Olmo2Config,
+    PhiConfig,
+    PreTrainedConfig,
+    PreTrainedModel,
+    Qwen3Config,
+)
+from transformers.models.llama import modeling_llama
+
+pytest.importorskip("triton")
+
+import triton.language as tl
+from triton.runtime import interpreter
+
+from inference.engine import fusion, fusion_kernels
+
+DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+SIZES = {
+    "hidden_size": 48,
+    "intermediate_size": 88,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 6,
+    "num_key_value_heads": 2,
+    "vocab_size": 97,
+    "pad_token_id": None,
+    "bos_token_id": None,
+    "eos_token_id": None,
+    "initializer_range": 0.2,
+}
+TOKENS = torch.arange(11, device=DEVICE)[None]
+
+pytestmark = pytest.mark.filterwarnings("ignore:overflow encountered in exp")  # to infinity, as on a GPU
+
+
+@pytest.fixture(autouse=True)
+def bf16_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Triton's interpreter cuts fp32 off where a GPU rounds it to bf16."""
+    convert = interpreter._convert_float
+
+    def rounded(data: Any, source: Any, target: Any, mode: Any) -> Any:
+        if (source, target) != (tl.float32, tl.bfloat16):
+            return convert(data, source, target, mode)
+        return torch.from_numpy(np.ascontiguousarray(data)).bfloat16().view(torch.uint16).numpy()
+
+    monkeypatch.setattr(interpreter, "_convert_float", rounded)
+
+
+def make(config: type[PreTrainedConfig], dtype: torch.dtype = torch.float32, **other: Any) -> PreTrainedModel:
+    torch.manual_seed(0)
+    model = AutoModelForCausalLM.from_config(config(**SIZES, **other), dtype=dtype).eval().to(DEVICE)
+    for parameter in model.parameters():
+        if parameter.dim() == 1:
+            nn.init.normal_(parameter, 0.7, 0.3)  # norms start as ones or zeros
+    return model
+
+
+def logits(model: PreTrainedModel) -> torch.Tensor:
+    with torch.inference_mode():
+        return model(TOKENS, use_cache=False).logits
+
+
+def off(found: torch.Tensor, expected: torch.Tensor) -> float:
+    """Relative error."""
+    return ((found.double() - expected.double()).norm() / expected.double().norm()).item()
+
+
+def elementwise(model: PreTrainedModel) -> list[nn.Module]:
+    return [each for each in model.modules() if type(each).__name__.endswith(("RMSNorm", "MLP", "Attention"))]
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 1e-5), (torch.bfloat16, 1e-2)])
+@pytest.mark.parametrize(
+    "config", [LlamaConfig, Qwen3Config, MistralConfig, GemmaConfig, Gemma2Config, Gemma3TextConfig, Olmo2Config]
+)
+def test_all_of_a_model_is_fused_and_its_logits_stay(
+    config: type[PreTrainedConfig], dtype: torch.dtype, tolerance: float
+) -> None:
+    model = make(config, dtype)
+    expected = logits(model)
+    assert fusion.fuse(model).modules == elementwise(model)
+    assert off(logits(model), expected) < tolerance
+
+
+def test_undo_leaves_nothing_behind() -> None:
+    model = make(Qwen3Config)
+    before = {name: (id(each), dict(vars(each))) for name, each in model.named_modules()}
+    weights = {name: (id(each), each.clone()) for name, each in model.state_dict(keep_vars=True).items()}
+    expected = logits(model)
+    fused = fusion.fuse(model)
+    assert "forward" in vars(model.model.norm)
+    logits(model)
+    fused.undo()
+    assert {name: (id(each), vars(each)) for name, each in model.named_modules()} == before
+    after = model.state_dict(keep_vars=True)
+    assert all(id(after[name]) == own and torch.equal(after[name], value) for name, (own, value) in weights.items())
+    assert torch.equal(logits(model), expected)
+
+
+def test_other_models_of_the_class_are_not_touched() -> None:
+    names, own = dict(vars(modeling_llama)), modeling_llama.LlamaAttention.forward
+    other, model = make(LlamaConfig), make(LlamaConfig)
+    fusion.fuse(model)
+    assert not any("forward" in vars(each) for each in other.modules())
+    assert vars(modeling_llama) == names
+    assert modeling_llama.LlamaAttention.forward is own
+    assert model.model.layers[0].self_attn.forward.__func__ is model.model.layers[1].self_attn.forward.__func__
+
+
+def test_gradients_are_the_models_own() -> None:
+    model = make(LlamaConfig)
+    model(TOKENS, labels=TOKENS, use_cache=False).loss.backward()
+    expected = [parameter.grad.clone() for parameter in model.parameters()]
+    model.zero_grad()
+    fusion.fuse(model)
+    model(TOKENS, labels=TOKENS, use_cache=False).loss.backward()
+    assert all(torch.equal(own.grad, grad) for own, grad in zip(model.parameters(), expected, strict=True))
+
+
+def test_rotary_embedding_of_part_of_a_head() -> None:
+    model = make(PhiConfig, partial_rotary_factor=0.5)
+    expected = logits(model)
+    assert model.model.layers[1].self_attn in fusion.fuse(model).modules
+    assert off(logits(model), expected) < 1e-5
+
+
+def test_another_rotary_embedding_is_left_alone() -> None:
+    model = make(CohereConfig)  # turns neighbours, not halves
+    expected = logits(model)
+    assert {type(each).__name__ for each in fusion.fuse(model).modules} == {"CohereMLP"}
+    assert off(logits(model), expected) < 1e-5
+
+
+class CentredRMSNorm(modeling_llama.LlamaRMSNorm):
+    def forward(self, hidden: torch.Tensor) -> torch.Tensor:
+        return super().forward(hidden - hidden.mean(-1, keepdim=True))
+
+
+class GatedRMSNorm(modeling_llama.LlamaRMSNorm):
+    def forward(self, hidden: torch.Tensor, gate: torch.Tensor | None = None) -> torch.Tensor:
+        return super().forward(hidden) if gate is None else super().forward(hidden) * gate
+
+
+class LaterRoundedRMSNorm(modeling_llama.LlamaRMSNorm):
+    """A product more is rounded."""
+
+    def forward(self, hidden: torch.Tensor) -> torch.Tensor:
+        return super().forward(hidden) * 0.7
+
+
+class ScaledMLP(modeling_llama.LlamaMLP):
+    def forward(self, hidden: torch.Tensor) -> torch.Tensor:
+        return self.down_proj(self.act_fn(self.gate_proj(hidden) * 1.5) * self.up_proj(hidden))
+
+
+@pytest.mark.parametrize("norm", [CentredRMSNorm, GatedRMSNorm, LaterRoundedRMSNorm])
+def test_norms_of_another_formula_are_left_alone(norm: type[modeling_llama.LlamaRMSNorm]) -> None:
+    model = make(LlamaConfig, torch.bfloat16)
+    model.model.norm = norm(48).to(DEVICE, torch.bfloat16)
+    expected = logits(model)
+    assert model.model.norm not in fusion.fuse(model).modules
+    assert off(logits(model), expected) < 1e-2
+
+
+@pytest.mark.parametrize("activation", ["gelu", "relu", "quick_gelu"])
+def test_mlps_of_another_activation_are_left_alone(activation: str) -> None:
+    model = make(LlamaConfig, torch.bfloat16, hidden_act=activation)
+    assert not any(isinstance(each, modeling_llama.LlamaMLP) for each in fusion.fuse(model).modules)
+
+
+def test_mlps_of_another_formula_and_foreign_hooks_are_left_alone() -> None:
+    model = make(LlamaConfig)
+    model.model.layers[0].mlp = ScaledMLP(model.config).to(DEVICE)
+    norm = model.model.norm
+    norm.forward = hook = functools.partial(type(norm).forward, norm)
+    expected = logits(model)
+    fused = fusion.fuse(model)
+    assert not {model.model.layers[0].mlp, norm} & set(fused.modules)
+    assert off(logits(model), expected) < 1e-5
+    fused.undo()
+    assert norm.forward is hook
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_kernels_read_views_of_joined_matrices(dtype: torch.dtype) -> None:
+    torch.manual_seed(0)
+    gate, _ = torch.randn(1, 7, 2700, device=DEVICE, dtype=dtype).split([1300, 1400], dim=-1)
+    _, up = torch.randn(1, 7, 2603, device=DEVICE, dtype=dtype).split([1303, 1300], dim=-1)
+    found = fusion_kernels.act_mul(gate, up, tanh=False)
+    assert found.is_contiguous()
+    assert fusion._same(found, nn.functional.silu(gate) * up)
+
+    heads = torch.randn(1, 7, 9, 24, device=DEVICE, dtype=dtype)[:, :, :8].transpose(1, 2)  # (1, heads, tokens, dim)
+    q, k = heads[:, :5], heads[:, 5:]
+    cos, sin = torch.randn(2, 1, 7, 24, device=DEVICE, dtype=dtype)
+    expected = modeling_llama.apply_rotary_pos_emb(q, k, cos, sin)
+    for turned, wanted in zip(fusion_kernels.rotary(q, k, cos, sin), expected, strict=True):
+        assert torch.equal(turned, wanted)
+        assert turned.transpose(1, 2).is_contiguous()
+
+    norm = modeling_llama.LlamaRMSNorm(24).to(DEVICE, dtype).requires_grad_(False)
+    fused = fusion_kernels.rms_norm(norm.weight, norm.variance_epsilon, plus_one=False, round_first=True)
+    for view in (q, q.transpose(1, 2), q[0, 0], q[0, 0, 0]):
+        assert fusion._same(fused(view), norm(view))
