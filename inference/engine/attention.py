@@ -42,12 +42,12 @@ def packed_attention(
     groups = heads // kv_heads
     layer: Any = module.layer_idx
     if batch.tensors is not None:
-        from inference.engine import attention_kernels  # Triton comes with CUDA, and machines without need none
+        from inference.kernels import attention  # Triton comes with CUDA, and machines without need none
 
         query, key, value = (part[0].transpose(0, 1) for part in (query, key, value))  # (tokens, heads, head_dim)
         scale = scaling if scaling is not None else head_dim**-0.5
         cache = batch.cache.layer(layer)
-        seen = attention_kernels.attend(query, key, value, cache, batch.tensors, scale=scale, window=sliding_window)
+        seen = attention.attend(query, key, value, cache, batch.tensors, scale=scale, window=sliding_window)
         return seen[None], None
     out = query.new_empty(1, tokens, heads, head_dim)
     for index, piece in enumerate(batch.pieces):

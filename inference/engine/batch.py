@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 import torch
 
 from inference.engine.adapters import Adapter
-from inference.engine.batch_tensors import BatchTensors
 from inference.engine.cache import KVCache
+from inference.kernels.inputs import BatchTensors
 
 
 @dataclass(frozen=True, kw_only=True)

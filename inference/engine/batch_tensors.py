@@ -3,7 +3,6 @@ Knows what the kernels want to be told. Knows nothing of models."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING
 
@@ -13,12 +12,11 @@ import torch
 from inference.engine.adapters import Adapter, Layout, Target
 from inference.engine.device import event
 from inference.engine.prefix import PAGE
+from inference.kernels.inputs import PREFILL_ROWS, BatchTensors, LoraChunks
 
 if TYPE_CHECKING:
     from inference.engine.batch import PackedBatch
 
-PREFILL_ROWS = 64
-"""Tokens of one sequence that one block of the prefill kernel takes."""
 PREFILL_CHUNK = 32
 """Rows of one adapter that one block of the LoRA kernels takes at once in a step with prompts: measured on an H100."""
 _DECODE_CHUNK = 16
@@ -52,63 +50,6 @@ class AdapterTable:
     def base(self, adapter: Adapter) -> int:
         """Of its block, in values from the anchor."""
         return (adapter.block.data_ptr() - self.anchor.data_ptr()) // adapter.block.itemsize
-
-
-@dataclass(frozen=True, kw_only=True)
-class LoraChunks:
-    """Rows of one adapter in pieces of at most `rows`, so that the work grows with tokens, not with adapters."""
-
-    anchor: torch.Tensor
-    offsets: torch.Tensor
-    """(layouts, modules), see AdapterTable."""
-    starts: torch.Tensor
-    """First row of each chunk; this and those below are (chunks,)."""
-    counts: torch.Tensor
-    """Rows."""
-    bases: torch.Tensor
-    """Where the adapter's block begins, in values from `anchor`."""
-    ranks: torch.Tensor
-    """Padded."""
-    layouts: torch.Tensor
-    """Row of `offsets`."""
-    number: torch.Tensor
-    """(1,): chunks that are real, the others are room."""
-    blocks: int
-    """Chunks at work at the same time; each goes on to the next one that is free."""
-    rows: int
-    """Of a chunk at most."""
-    width: int
-    """No rank exceeds it."""
-    align: int
-    """Every A and B begins at a multiple of this many values."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class BatchTensors:
-    """What the kernels read of one step."""
-
-    tokens: torch.Tensor
-    """(tokens,) ids."""
-    sources: torch.Tensor
-    """(tokens,): places in `chosen` of tokens that the step before has chosen, -1 where `tokens` has the id."""
-    chosen: torch.Tensor
-    """(places,) ids: what the step before has chosen, and where this one leaves what it chooses."""
-    positions: torch.Tensor
-    """(tokens,) in their sequences."""
-    slots: torch.Tensor
-    """(tokens,): frame * PAGE + place in the page, where their keys and values go."""
-    table: torch.Tensor
-    """Frames of every piece's pages, `width` (1,) entries each."""
-    width: torch.Tensor
-    pieces: torch.Tensor
-    """(decoding,): rows of the table that decode, then their rows in the batch and the tokens they see."""
-    rows: torch.Tensor
-    lengths: torch.Tensor
-    tiles: torch.Tensor
-    """(4, tiles) of prefilling pieces: row of the table, first row, tokens before it, rows."""
-    ends: torch.Tensor
-    """Rows that are to be answered, in order."""
-    lora: LoraChunks | None
 
 
 class Buffers:

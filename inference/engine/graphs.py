@@ -8,11 +8,12 @@ from typing import Any
 import torch
 
 from inference.engine.batch import PackedBatch
-from inference.engine.batch_tensors import PREFILL_CHUNK, PREFILL_ROWS, Buffers, prefill_tiles, read_tokens
+from inference.engine.batch_tensors import PREFILL_CHUNK, Buffers, prefill_tiles, read_tokens
 from inference.engine.cache import KVCache
 from inference.engine.device import Graph, captured, graph_memory
 from inference.engine.model import PackedModel
 from inference.engine.prefix import pages_for
+from inference.kernels.inputs import PREFILL_ROWS
 
 _SPARE = 128
 """Prompts in one step beyond which its tiles may not do: such steps run without a graph."""

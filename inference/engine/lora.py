@@ -11,7 +11,7 @@ from torch import nn
 from torch.nn.functional import linear
 
 from inference.engine.batch import PackedBatch
-from inference.engine.batch_tensors import BatchTensors
+from inference.kernels.inputs import BatchTensors
 
 _SIBLINGS = (("q_proj", "k_proj", "v_proj"), ("gate_proj", "up_proj"))
 
@@ -85,9 +85,9 @@ class Siblings:
 def _add_deltas(hidden: torch.Tensor, outs: Sequence[torch.Tensor], number: int, batch: BatchTensors) -> None:
     """LoRA of the layers `number`, `number` + 1, ... on (1, tokens, out), in place."""
     if batch.lora is not None:
-        from inference.engine import lora_kernels  # Triton comes with CUDA, and machines without need none
+        from inference.kernels import lora  # Triton comes with CUDA, and machines without need none
 
-        lora_kernels.add_deltas(hidden[0], [out[0] for out in outs], number, batch.lora)
+        lora.add_deltas(hidden[0], [out[0] for out in outs], number, batch.lora)
 
 
 def wrap(model: nn.Module, output: nn.Module | None, current: CurrentBatch) -> dict[str, LoraLinear]:

@@ -17,7 +17,7 @@ from inference.engine.batch_tensors import AdapterTable, pack, read_tokens
 from inference.engine.cache import CacheShape, KVCache
 
 if TYPE_CHECKING:
-    from inference.engine.fusion import Fused
+    from inference.layers.fusion import Fused
 
 # Relative error allowed between packed attention and the model's own: rounding in bf16 stays well below, a model that
 # does anything else with its inputs does not.
@@ -121,7 +121,7 @@ class PackedModel:
         self._current = lora.CurrentBatch()
         self._layers = lora.wrap(self._model, self._model.get_output_embeddings(), self._current)
         if use_kernels(self.device):
-            from inference.engine import fusion  # Triton comes with CUDA, and machines without need none
+            from inference.layers import fusion  # Triton comes with CUDA, and machines without need none
 
             with torch.inference_mode(False), torch.no_grad():  # weights stay ordinary tensors
                 lora.join_siblings(self._layers)

@@ -12,13 +12,14 @@ from transformers import LlamaForCausalLM, MistralConfig, MistralForCausalLM
 
 pytest.importorskip("triton")
 
-from inference.engine import Engine, EngineConfig, attention_kernels, graphs, lora_kernels, model
+from inference.engine import Engine, EngineConfig, graphs, model
 from inference.engine.adapters import Adapter, Target
 from inference.engine.batch import PackedBatch
 from inference.engine.batch_tensors import AdapterTable, pack
 from inference.engine.cache import CacheShape, KVCache
 from inference.engine.memory import Memory
 from inference.engine.prefix import PAGE, Held, Pages
+from inference.kernels import attention, lora
 from tests.inference import tiny
 from tests.inference.engine.conftest import request, run
 
@@ -53,7 +54,7 @@ def test_attention_over_pages(head_dim: int, heads: int, kv_heads: int, window: 
     new_keys = torch.cat([k[past:] for k, (past, _) in zip(keys, lengths, strict=True)]).to(DEVICE)
     new_values = torch.cat([v[past:] for v, (past, _) in zip(values, lengths, strict=True)]).to(DEVICE)
     query = torch.randn(len(batch.tokens), heads, head_dim)
-    found = attention_kernels.attend(
+    found = attention.attend(
         query.to(DEVICE),
         new_keys,
         new_values,
@@ -103,7 +104,7 @@ def test_lora_of_mixed_ranks_and_modules(decoding: bool) -> None:
         hidden = torch.randn(len(owners), modules[names[0]][0])
         before = [torch.randn(len(owners), modules[name][1]) for name in names]
         outs = [each.clone().to(DEVICE) for each in before]
-        lora_kernels.add_deltas(hidden.to(DEVICE), outs, first, chunks)
+        lora.add_deltas(hidden.to(DEVICE), outs, first, chunks)
         for name, out, expected in zip(names, outs, before, strict=True):
             wanted = expected.double()
             for row, adapter in enumerate(owners):

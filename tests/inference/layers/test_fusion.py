@@ -33,7 +33,8 @@ pytest.importorskip("triton")
 import triton.language as tl
 from triton.runtime import interpreter
 
-from inference.engine import fusion, fusion_kernels
+from inference.kernels import elementwise as kernels
+from inference.layers import fusion
 
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 SIZES = {
@@ -206,7 +207,7 @@ def test_kernels_read_views_of_joined_matrices(dtype: torch.dtype) -> None:
     torch.manual_seed(0)
     gate, _ = torch.randn(1, 7, 2700, device=DEVICE, dtype=dtype).split([1300, 1400], dim=-1)
     _, up = torch.randn(1, 7, 2603, device=DEVICE, dtype=dtype).split([1303, 1300], dim=-1)
-    found = fusion_kernels.act_mul(gate, up, tanh=False)
+    found = kernels.act_mul(gate, up, tanh=False)
     assert found.is_contiguous()
     assert fusion._same(found, nn.functional.silu(gate) * up)
 
@@ -214,11 +215,11 @@ def test_kernels_read_views_of_joined_matrices(dtype: torch.dtype) -> None:
     q, k = heads[:, :5], heads[:, 5:]
     cos, sin = torch.randn(2, 1, 7, 24, device=DEVICE, dtype=dtype)
     expected = modeling_llama.apply_rotary_pos_emb(q, k, cos, sin)
-    for turned, wanted in zip(fusion_kernels.rotary(q, k, cos, sin), expected, strict=True):
+    for turned, wanted in zip(kernels.rotary(q, k, cos, sin), expected, strict=True):
         assert torch.equal(turned, wanted)
         assert turned.transpose(1, 2).is_contiguous()
 
     norm = modeling_llama.LlamaRMSNorm(24).to(DEVICE, dtype).requires_grad_(False)
-    fused = fusion_kernels.rms_norm(norm.weight, norm.variance_epsilon, plus_one=False, round_first=True)
+    fused = kernels.rms_norm(norm.weight, norm.variance_epsilon, plus_one=False, round_first=True)
     for view in (q, q.transpose(1, 2), q[0, 0], q[0, 0, 0]):
         assert fusion._same(fused(view), norm(view))

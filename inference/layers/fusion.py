@@ -14,7 +14,7 @@ import torch
 from torch import nn
 from transformers import PreTrainedModel
 
-from inference.engine import fusion_kernels
+from inference.kernels import elementwise
 
 Forward = Callable[..., Any]
 
@@ -73,7 +73,7 @@ def _norm(module: nn.Module) -> Forward | None:
     probe = (_random(8, len(weight)) + 0.5) * torch.logspace(-4, 1, 8)[:, None]
     probe = probe.to(weight)
     expected = _ask(own, probe)
-    candidates = (fusion_kernels.rms_norm(weight, eps, **norm) for norm in _NORMS)
+    candidates = (elementwise.rms_norm(weight, eps, **norm) for norm in _NORMS)
     kernel = next((norm for norm in candidates if _same(norm(probe), expected)), None)
     if kernel is None:
         return None
@@ -98,7 +98,7 @@ def _mlp(module: nn.Module, like: torch.Tensor) -> Forward | None:
         stand_in = SimpleNamespace(
             gate_proj=lambda _: gate, up_proj=lambda _: up, down_proj=lambda product: product, act_fn=module.act_fn
         )
-        return _same(fusion_kernels.act_mul(gate, up, tanh=tanh), _ask(type(module).forward, stand_in, hidden))
+        return _same(elementwise.act_mul(gate, up, tanh=tanh), _ask(type(module).forward, stand_in, hidden))
 
     # In fp32 too: after rounding to bf16 the two forms of GELU hardly differ.
     dtypes = {torch.float32, like.dtype}
@@ -112,7 +112,7 @@ def _mlp(module: nn.Module, like: torch.Tensor) -> Forward | None:
             return own(hidden)
         # Asked for each time: LoRA's layers may come and go.
         gate, up, down = module.gate_proj, module.up_proj, module.down_proj
-        return down(fusion_kernels.act_mul(gate(hidden), up(hidden), tanh=tanh))  # type: ignore[operator]
+        return down(elementwise.act_mul(gate(hidden), up(hidden), tanh=tanh))  # type: ignore[operator]
 
     return forward
 
@@ -133,7 +133,7 @@ def _with_fused_rotary(function: FunctionType, like: torch.Tensor) -> FunctionTy
     q, k = torch.split(_random(1, 5, 3, 64).to(like).transpose(1, 2), [2, 1], dim=1)  # (1, heads, 5, 64)
     cos, sin = _random(2, 1, 5, 64).to(like)
     expected = _ask(own, q, k, cos, sin)
-    if not isinstance(expected, tuple) or not all(map(_same, fusion_kernels.rotary(q, k, cos, sin), expected)):
+    if not isinstance(expected, tuple) or not all(map(_same, elementwise.rotary(q, k, cos, sin), expected)):
         return None
 
     def rotary(q: torch.Tensor, k: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor, *rest: Any, **named: Any) -> Any:
@@ -141,7 +141,7 @@ def _with_fused_rotary(function: FunctionType, like: torch.Tensor) -> FunctionTy
         contiguous = q.stride(3) == k.stride(3) == cos.stride(2) == sin.stride(2) == 1
         if torch.is_grad_enabled() or not (plain and contiguous):
             return own(q, k, cos, sin, *rest, **named)
-        return fusion_kernels.rotary(q, k, cos, sin)
+        return elementwise.rotary(q, k, cos, sin)
 
     names = {**function.__globals__, _ROTARY: rotary}
     fused = FunctionType(function.__code__, names, function.__name__, function.__defaults__, function.__closure__)

@@ -8,7 +8,7 @@ import torch
 import triton
 import triton.language as tl
 
-from inference.engine.batch_tensors import LoraChunks
+from inference.kernels.inputs import LoraChunks
 
 _INPUTS, _OUTPUTS, _RANKS = 128, 256, 16  # tile sizes
 _LONG = 8192
