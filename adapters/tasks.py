@@ -48,7 +48,7 @@ def child() -> TrainingChild:
         base_model=settings.BASE_MODEL,
         models=settings.MODELS,
         device=settings.DEVICE,
-        dtype=settings.DTYPE,
+        dtype="float32" if settings.DTYPE == "int8" else settings.DTYPE,  # training needs whole weights
         idle_seconds=settings.TRAINING_IDLE_SECONDS,
     )
 

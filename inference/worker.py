@@ -23,6 +23,7 @@ from transformers.utils import logging as transformers_logging
 from adapters import base_model
 from adapters.store import AdapterStore
 from inference.engine import Engine, EngineConfig, InvalidField
+from inference.layers import weights
 from inference.worker_app import Loaded, OnLoad, WorkerApp
 from inference.worker_metrics import OWN_PREFIX
 
@@ -48,7 +49,7 @@ class Options:
     device: str
     """"auto" is CUDA where there is a GPU."""
     dtype: str
-    """"auto" is bf16 on CUDA, else fp32."""
+    """"auto" is bf16 on CUDA, else fp32; "int8" is for CPUs only."""
     drain_seconds: float
     """How long running requests may take to end after SIGTERM."""
     metrics_prefix: str
@@ -103,7 +104,11 @@ def load(options: Options, on_load: OnLoad) -> Loaded:
     base = base_model.find(options.base_model, options.models)
     log.info("Loading %s", base.folder)
     transformers_logging.disable_progress_bar()  # it would fill the log
-    model, tokenizer = base_model.load(base.folder, device=options.device, dtype=options.dtype)
+    eight_bits = options.dtype == "int8"
+    dtype = "float32" if eight_bits else options.dtype
+    model, tokenizer = base_model.load(base.folder, device=options.device, dtype=dtype)
+    if eight_bits:
+        weights.quantize(model)
     config = EngineConfig(base_digest=base.digest, **options.limits)
     engine = Engine(model, copy.deepcopy(tokenizer), config, on_load=on_load)
     log.info("Ready on %s in %s", model.device, model.dtype)

@@ -1,7 +1,7 @@
 """The multi-LoRA engine: one base model, many adapters, many requests at a time.
 Knows tensors and text. Knows nothing of HTTP, Django or users."""
 
-from inference.engine.adapters import Adapter, AdapterRejected, Checked
+from adapters.lora_files import Adapter, AdapterRejected, Checked
 from inference.engine.engine import Engine
 from inference.engine.pool import UnknownAdapter
 from inference.engine.scheduler import QueueFull

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import torch
 
-from inference.engine.adapters import Adapter
+from adapters.lora_files import Adapter
 from inference.engine.cache import KVCache
 from inference.kernels.inputs import BatchTensors
 

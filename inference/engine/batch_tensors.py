@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from inference.engine.adapters import Adapter, Layout, Target
+from adapters.lora_files import Adapter, Layout, Target
 from inference.engine.device import event
 from inference.engine.prefix import PAGE
 from inference.kernels.inputs import PREFILL_ROWS, BatchTensors, LoraChunks

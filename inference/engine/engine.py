@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from transformers import PreTrainedModel
 
-from inference.engine.adapters import Adapter, Checked, Target, check, padded, read
+from adapters.lora_files import Adapter, Checked, Target, check, padded, read
 from inference.engine.cache import KVCache
 from inference.engine.device import bytes_that_fit, pinned, unpin
 from inference.engine.memory import Memory
@@ -26,6 +26,7 @@ from inference.engine.types import AdapterInfo, EngineConfig, InvalidField, Outp
 
 _LOOK_AHEAD = 32
 """Waiting requests whose adapters are brought nearer."""
+_USUAL_CONTEXT = 8192
 _IDLE_SECONDS = 0.005
 _INFO_SECONDS = 0.25
 
@@ -58,15 +59,19 @@ class Engine:
         )
         cuda = self._model.device.type == "cuda"
         shape = self._model.cache_shape
-        budget = config.memory_bytes or (bytes_that_fit(self._model.device) if cuda else 2**30)
+        largest = padded(config.max_rank) * sum(map(sum, self._target.modules.values())) * self._target.dtype.itemsize
+        budget = config.memory_bytes or (
+            bytes_that_fit(self._model.device)
+            if cuda
+            else max(2**30, largest + min(self._model.max_positions, _USUAL_CONTEXT) * shape.bytes_per_token)
+        )
         self._memory = Memory(shape.arena(budget // (PAGE * shape.bytes_per_token)), side_by_side=not cuda)
-        largest = padded(config.max_rank) * sum(map(sum, self._target.modules.values()))
-        left = self._memory.count - self._memory.frames_for(largest)
+        left = self._memory.count - -(-largest // self._memory.frame_bytes)
         if left < 1:
             self._model.close()
             raise ValueError(
-                f"memory_bytes is {budget}, and an adapter of rank {config.max_rank} alone takes "
-                f"{largest * self._target.dtype.itemsize}: raise memory_bytes or lower max_rank"
+                f"memory_bytes is {budget}, and an adapter of rank {config.max_rank} alone takes {largest}: "
+                "raise memory_bytes or lower max_rank"
             )
         self.context = min(self._model.max_positions, left * PAGE)
         self._cache = KVCache(shape, self._memory)
@@ -271,11 +276,15 @@ class Engine:
             digest = sequence.request.adapter
             if digest is not None:
                 ahead.add(digest)
-            if (digest is None or self._pool.fetch(digest)) and not full:
+            found = "ready" if digest is None else self._pool.fetch(digest)
+            # The first in line waits for room, and those behind it must not take it again and again.
+            full = full or (found == "no room" and not passed)
+            if found == "ready" and not full:
                 if self._scheduler.start(sequence):
                     sequence.adapter = self._pool.acquire(digest) if digest is not None else None
                     continue
-                full = True  # those behind it may not overtake, or it might wait for ever
+                # For memory, those behind may not overtake, or it might wait for ever; for a place, it is others' turn.
+                full = self._scheduler.has_place and self._scheduler.has_turn(sequence.owner)
             passed += 1
             if passed >= _LOOK_AHEAD:
                 break
@@ -287,12 +296,16 @@ class Engine:
         try:
             step = self._runner.launch(chunks)
         except torch.OutOfMemoryError:
-            outputs += self._step_back()
+            torch.cuda.empty_cache()
+            if not self._scheduler.step_back():
+                alone = self._scheduler.running[0]
+                outputs.append(self._fail(alone, "The device has too little memory for this request."))
             return None
         for chunk in chunks:
             sequence = chunk.sequence
             sequence.cached += chunk.count
             self._pages.learn(sequence.held, sequence.tokens, sequence.cached)
+        self._scheduler.recover()
         for sequence in step.sequences:
             sequence.pending += 1
         return step
@@ -311,17 +324,6 @@ class Engine:
             if output.finish_reason is not None:
                 self._end(sequence)
         return outputs
-
-    def _step_back(self) -> list[Output]:
-        """Memory beyond the budget has run out in a step: try smaller ones."""
-        torch.cuda.empty_cache()
-        running = sorted(self._scheduler.running, key=lambda s: s.number)
-        if len(running) == 1 and self._scheduler.prefill_tokens <= PAGE:
-            return [self._fail(running[0], "The device has too little memory for this request.")]
-        self._scheduler.prefill_tokens = max(PAGE, self._scheduler.prefill_tokens // 2)
-        for sequence in running[len(running) // 2 or 1 :]:
-            self._scheduler.preempt(sequence)
-        return []
 
     def _fail(self, sequence: Sequence, error: str) -> Output:
         self._end(sequence)

@@ -34,8 +34,9 @@ class StepGraphs:
         self._cache = cache
         self._max_running = max_running
         most = prefill_tokens + max_running
-        self._decode_sizes = sizes(max_running)
-        self._mixed_sizes = sorted({most, most * 3 // 4, most // 2, most // 4, most // 8})
+        # Little of a step is padding, and few graphs are kept.
+        self._decode_sizes = _up_to(max_running, 1, 2, 4, *range(8, 64, 8), *range(64, 128, 16), *range(128, 4096, 32))
+        self._mixed_sizes = _up_to(most, *range(64, 512, 64), *range(512, 1024, 128), *range(1024, 2**16, 256))
         pages = max_running * pages_for(context)
         shared: dict[str, Any] = {
             "pieces": max_running,
@@ -100,7 +101,5 @@ def _tiles(tokens: int) -> int:
     return tokens // PREFILL_ROWS + _SPARE
 
 
-def sizes(most: int) -> list[int]:
-    """Steps of 8 up to 64, of 16 up to 128, of 32 beyond: little of a batch is padding, and few graphs are kept."""
-    steps = [1, 2, 4, *range(8, 64, 8), *range(64, 128, 16), *range(128, most, 32)]
-    return [*(size for size in steps if size < most), most]
+def _up_to(most: int, *sizes: int) -> list[int]:
+    return [*(size for size in sizes if size < most), most]

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from transformers import PreTrainedModel
 
+from adapters.lora_files import Target
 from inference.engine import lora
-from inference.engine.adapters import Target
 from inference.engine.attention import NAME as PACKED
 from inference.engine.batch import PackedBatch
 from inference.engine.batch_tensors import AdapterTable, pack, read_tokens

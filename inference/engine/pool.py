@@ -7,11 +7,11 @@ import time
 from collections.abc import Callable, Collection
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
-from typing import cast
+from typing import Literal, cast
 
 import torch
 
-from inference.engine.adapters import Adapter, AdapterRejected, Checked, Target, read
+from adapters.lora_files import Adapter, AdapterRejected, Checked, Target, read
 from inference.engine.device import event, has_happened, stream
 from inference.engine.memory import Memory
 from inference.engine.shelf import Shelf
@@ -123,20 +123,17 @@ class AdapterPool:
         """Adapters that must stay although nobody runs on them yet: those who wait longest need them."""
         self._device.protected = digests
 
-    def fetch(self, digest: str) -> bool:
+    def fetch(self, digest: str) -> Literal["ready", "coming", "no room"]:
         """Whether it is on the device; if not, move it one tier nearer where there is room."""
         if self._entries[digest].resident is not None:
-            return True
+            return "ready"
         if digest in self._reading or digest in self._copying:
-            return False
+            return "coming"
         source = self._read.get(digest)
         if source is None and self._host is not None:
             source = self._host.find(digest)
-        if source is None:
-            self._start_reading(digest)
-        else:
-            self._start_copying(digest, source)
-        return False
+        found = self._start_reading(digest) if source is None else self._start_copying(digest, source)
+        return "coming" if found else "no room"
 
     def acquire(self, digest: str) -> Adapter:
         """The adapter, which `fetch` has said is on the device, and stays there until `release`."""
@@ -220,18 +217,19 @@ class AdapterPool:
             return "device"
         return "host" if self._host is not None and self._host.find(digest) is not None else "disk"
 
-    def _start_reading(self, digest: str, weights: Adapter | None = None) -> None:
-        """Into the tier that files are read into; `weights` were read already and only need to be put there."""
+    def _start_reading(self, digest: str, weights: Adapter | None = None) -> bool:
+        """Into the tier that files are read into, if it has room; `weights` were read already."""
         shelf = self._host or self._device
         if digest in shelf or digest in self._reading or digest in self._read:
-            return
+            return True
         checked = self._entries[digest].checked
         block = shelf.take(digest, checked.values)
         if block is None:
             if self._host is None or self._host.memory.frames_for(checked.values) <= self._host.memory.count:
-                return
+                return False
             block = torch.empty(checked.values, dtype=self.target.dtype)
         self._reading[digest] = (self._readers.submit(_read_into, checked, block, weights), block)
+        return True
 
     def _finish_reading(
         self, digest: str, future: Future[float], block: torch.Tensor, failed: dict[str, AdapterRejected]
@@ -255,11 +253,11 @@ class AdapterPool:
             self._on_load("host", future.result())
             self._forget_if_unused(digest)
 
-    def _start_copying(self, digest: str, source: torch.Tensor) -> None:
+    def _start_copying(self, digest: str, source: torch.Tensor) -> bool:
         assert self._stream is not None
         block = self._device.take(digest, self._entries[digest].checked.values)
         if block is None:
-            return
+            return False
         if self._host is not None and digest in self._host:
             self._host.pin(digest)
         launched = event()
@@ -271,6 +269,7 @@ class AdapterPool:
             done = event()
             done.record(self._stream)
         self._copying[digest] = _Copy(done=done, started=time.perf_counter(), source=source)
+        return True
 
     def _arrive(self, digest: str, seconds: float, *, filled: bool = False) -> None:
         if not filled:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from inference.engine.memory import Memory
-from inference.engine.prefix import Pages, pages_for
+from inference.engine.prefix import PAGE, Pages, pages_for
 from inference.engine.sequence import Sequence
 from inference.engine.turns import Turns
 
@@ -60,7 +60,8 @@ class Scheduler:
         self._pages = pages
         self._max_running = max_running
         self._max_waiting = max_waiting
-        self.prefill_tokens = prefill_tokens
+        self._prefill_tokens = self._most_prefill_tokens = prefill_tokens
+        self._places: float = max_running
         self._fill = fill
         self._on_stop = on_stop
         self.preemptions = 0
@@ -88,7 +89,9 @@ class Scheduler:
         A part of what those that run may still write is left free, or it would soon be preempted: the more, the more
         preemptions there have been.
         """
-        while len(self.running) >= self._max_running or not self._fits(sequence):
+        if not self.has_turn(sequence.owner):
+            return False
+        while not self.has_place or not self._fits(sequence):
             if not self._make_way(sequence):
                 return False
         self.waiting.start(sequence)
@@ -100,26 +103,50 @@ class Scheduler:
         return True
 
     def chunks(self) -> list[Chunk]:
-        """One token for every sequence that decodes, then chunks of prompts, those of the least served owners first.
+        """One token for every sequence that decodes, then chunks of prompts, of every owner the same share of the rest.
 
         Prompts share a budget a step, so a long one does not make the others wait for long.
         """
-        self._foresight = max(_LEAST_FORESIGHT, self._foresight * _COURAGE)
         decoding = [s for s in self.running if s.unread == 1 and not s.is_full]
-        reading = [s for s in self.running if s.unread > 1]
-        reading.sort(key=lambda s: (self.waiting.served(s.owner), s.number))
         # Steps of one size are what a GPU likes best: places where nobody writes are filled with more of the prompts.
-        budget = self.prefill_tokens + (self._max_running - len(decoding) if self._fill else 0)
+        budget = self._prefill_tokens + (self._max_running - len(decoding) if self._fill else 0)
         chunks: list[Chunk] = []
-        for sequence in [*decoding, *reading]:
-            if sequence not in self.running:
-                continue  # preempted by one before it
-            count = min(sequence.unread, budget) if sequence.unread > 1 else 1
-            if count and self._make_room(sequence, sequence.cached + count):
-                budget -= count if sequence.unread > 1 else 0
+        for sequence, count in [*((sequence, 1) for sequence in decoding), *self._prompts(budget)]:
+            if sequence in self.running and self._make_room(sequence, sequence.cached + count):
                 chunks.append(Chunk(sequence=sequence, count=count))
         # One before may have been preempted by one behind it.
         return [chunk for chunk in chunks if chunk.sequence.held.pages]
+
+    def step_back(self) -> bool:
+        """A step was too much for the device: make the next ones smaller; False when they are the smallest already."""
+        running = sorted(self.running, key=_number)
+        if len(running) == 1 and self._prefill_tokens <= PAGE:
+            return False
+        self._prefill_tokens = max(PAGE, self._prefill_tokens // 2)
+        self._places = max(1, len(running) // 2)
+        for sequence in running[int(self._places) :]:
+            self.preempt(sequence)
+        return True
+
+    def recover(self) -> None:
+        """A step went well: forget slowly what went wrong before."""
+        self._foresight = max(_LEAST_FORESIGHT, self._foresight * _COURAGE)
+        self._places = min(self._max_running, self._places + _COURAGE / 100)
+        self._prefill_tokens = min(self._most_prefill_tokens, self._prefill_tokens + 1)
+
+    def _prompts(self, budget: int) -> list[tuple[Sequence, int]]:
+        """Who reads how many tokens: what an owner does not need of its share goes to the others, the oldest first."""
+        reading = sorted((s for s in self.running if s.unread > 1), key=_number)
+        counts = dict.fromkeys(reading, 0)
+        left = dict.fromkeys((s.owner for s in reading), -(-budget // len({s.owner for s in reading} or {""})))
+        for within_share in (True, False):
+            for sequence in reading:
+                most = min(budget, left[sequence.owner]) if within_share else budget
+                count = min(sequence.unread - counts[sequence], most)
+                counts[sequence] += count
+                left[sequence.owner] -= count
+                budget -= count
+        return [(sequence, count) for sequence, count in counts.items() if count]
 
     def preempt(self, sequence: Sequence) -> None:
         """It waits again, and will be read from the beginning."""
@@ -141,6 +168,18 @@ class Scheduler:
         rest = min(sequence.limit - sequence.length, _FAR)
         return pages_for(int(rest * self._foresight)) + 1
 
+    @property
+    def has_place(self) -> bool:
+        return len(self.running) < int(self._places)
+
+    def has_turn(self, owner: str) -> bool:
+        """Whether an owner may have one more place: none beyond an equal share while others wait below theirs."""
+        share = self._places / self.waiting.owners
+        if share < 1 or self.waiting.running(owner) + 1 <= share:
+            return True
+        below = (other for other in self.waiting.waiting_owners if self.waiting.running(other) + 1 <= share)
+        return next(iter(below), None) is None
+
     def _fits(self, sequence: Sequence) -> bool:
         missing = pages_for(sequence.length)
         if self.running:
@@ -157,16 +196,12 @@ class Scheduler:
         pages = Counter[str]()
         for other in self.running:
             pages[other.owner] += len(other.held.pages) + self._growth(other)
-        fewer_places = places[sequence.owner] + 1 <= self._max_running / owners
+        fewer_places = places[sequence.owner] + 1 <= self._places / owners
         needed = pages_for(sequence.length) + self._growth(sequence)
         fewer_pages = pages[sequence.owner] + needed <= self._memory.count / owners
         if not fewer_places or not fewer_pages:
             return False
-        counted, share = (
-            (places, self._max_running / owners)
-            if len(self.running) >= self._max_running
-            else (pages, self._memory.count / owners)
-        )
+        counted, share = (places, self._places / owners) if not self.has_place else (pages, self._memory.count / owners)
         owner, most = counted.most_common(1)[0] if counted else (sequence.owner, 0)
         if most <= share or owner == sequence.owner:
             return False

@@ -8,7 +8,7 @@ import time
 from collections import Counter
 from typing import Any
 
-from inference.engine.adapters import Adapter
+from adapters.lora_files import Adapter
 from inference.engine.prefix import Held
 from inference.engine.text import TextStream
 from inference.engine.types import FinishReason, Output, Request, TokenLogprobs

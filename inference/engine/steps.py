@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import torch
 
-from inference.engine.adapters import Adapter, Target
+from adapters.lora_files import Adapter, Target
 from inference.engine.batch import PackedBatch
 from inference.engine.cache import KVCache
 from inference.engine.device import event

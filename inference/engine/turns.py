@@ -6,7 +6,7 @@ from __future__ import annotations
 import heapq
 import time
 from collections import Counter, deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from inference.engine.sequence import Sequence
 
@@ -17,9 +17,10 @@ _MOST_IDLE = 10_000
 class Turns:
     """Virtual token counter (Sheng et al. 2024, "Fairness in Serving Large Language Models").
 
-    The owner who was served least goes first. One who comes back after a pause starts level with the least served of
-    those who are there, so that nobody saves turns up. Ahead of them all, one request a step goes that has waited
-    longer than `patience` seconds: whatever the counters say, it is reached.
+    The owner who was served least goes first. One who begins to wait starts level with the least served of those who
+    wait, or with the last who did: nobody saves turns up in a pause, and nobody owes for what others left. Ahead of
+    them all goes the request of an owner for whom nothing runs, once it has waited longer than `patience` seconds:
+    whatever the counters say, it is reached.
     """
 
     def __init__(self, patience: float) -> None:
@@ -28,6 +29,8 @@ class Turns:
         self._running: Counter[str] = Counter()
         self._served: dict[str, float] = {}
         self._count = 0
+        self._last: str | None = None
+        """Owner of the request that started last."""
 
     def __len__(self) -> int:
         return self._count
@@ -42,6 +45,10 @@ class Turns:
         """Those who wait or run."""
         return len(self._waiting.keys() | self._running.keys())
 
+    @property
+    def waiting_owners(self) -> Iterable[str]:
+        return self._waiting.keys()
+
     def running(self, owner: str) -> int:
         return self._running[owner]
 
@@ -51,7 +58,7 @@ class Turns:
     def add(self, sequence: Sequence, *, again: bool = False) -> None:
         """Behind its owner's others; `again` puts it back before those that came later."""
         owner = sequence.owner
-        if owner not in self._waiting and not self._running[owner]:
+        if owner not in self._waiting:
             self._enter(owner)
         queue = self._waiting.setdefault(owner, deque())
         place = len(queue)
@@ -71,6 +78,7 @@ class Turns:
         """It leaves those that wait, and runs."""
         self.remove(sequence)
         self._running[sequence.owner] += 1
+        self._last = sequence.owner
 
     def stop(self, sequence: Sequence) -> None:
         """It runs no longer."""
@@ -82,16 +90,16 @@ class Turns:
         self._served[sequence.owner] = self.served(sequence.owner) + read + _WRITTEN * written
 
     def order(self) -> Iterator[Sequence]:
-        """Those that wait, the next one first. Nothing may be added while this runs; what was yielded may start."""
+        """Those that wait now, the next one first. What was yielded may start, and others may step back for it."""
         now = time.monotonic()
-        heads = [queue[0] for queue in self._waiting.values()]
+        heads = [queue[0] for owner, queue in self._waiting.items() if owner not in self._running]
         aged = min((head for head in heads if now - head.arrived > self._patience), default=None, key=_number)
-        if aged is not None:
-            yield aged
         # What was yielded counts here as if it were served: an owner's second request comes behind others' first.
         heap = [(self.served(owner), queue[0].number, owner, 0) for owner, queue in self._waiting.items()]
         queues = {owner: list(self._waiting[owner]) for _, _, owner, _ in heap}
         heapq.heapify(heap)
+        if aged is not None:
+            yield aged
         while heap:
             served, _, owner, index = heapq.heappop(heap)
             queue = queues[owner]
@@ -103,10 +111,10 @@ class Turns:
                 heapq.heappush(heap, (cost, queue[index + 1].number, owner, index + 1))
 
     def _enter(self, owner: str) -> None:
-        there = self._waiting.keys() | self._running.keys()
-        level = min((self.served(other) for other in there), default=0.0)
+        level = min((self.served(other) for other in self._waiting), default=self.served(self._last or ""))
         if len(self._served) > _MOST_IDLE:
-            self._served = {other: self._served.get(other, 0.0) for other in there}
+            there = {*self._waiting, *self._running, self._last or ""}
+            self._served = {other: served for other, served in self._served.items() if other in there}
         self._served[owner] = max(self.served(owner), level)
 
 

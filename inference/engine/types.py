@@ -33,12 +33,12 @@ class EngineConfig:
     max_waiting: int = 256
     """Requests that may wait beyond those; the next one is refused."""
     memory_bytes: int | None = None
-    """One budget for key/value pages and adapters, each of which grows into what the other leaves; None picks 1 GiB on
-    the CPU, and 90 % of what is free on a GPU."""
+    """One budget for key/value pages and adapters, each of which grows into what the other leaves; None picks on
+    the CPU 1 GiB, or more where 8,192 tokens need it, and on a GPU 92 % of what is free."""
     host_bytes: int | None = None
     """Pinned host memory in front of a GPU, from where adapters come back without a disk; None picks 4 GiB. The CPU
     has no use for it."""
-    max_rank: int = 256
+    max_rank: int = 64
     """Largest LoRA rank accepted. Room for one such adapter is kept out of the longest context."""
     prefill_tokens: int | None = None
     """Prompt tokens read in one step, over all requests; None picks 128 on the CPU and 2048 on a GPU."""

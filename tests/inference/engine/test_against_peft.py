@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import itertools
+import random
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,7 +18,8 @@ from adapters.base_model import BaseModel
 from adapters.store import AdapterStore
 from inference.engine import Engine, EngineConfig, Request, SamplingParams
 from tests.inference import tiny
-from tests.inference.engine.conftest import request, run
+from tests.inference.engine.conftest import FRAME, Written, request, run
+from tests.inference.engine.inside import leaks, preempt, running
 
 PROMPTS = ["Once upon a time", "x", "Zażółć gęślą jaźń 🦊", "The second paragraph is rather longer. " * 4]
 
@@ -50,7 +53,7 @@ def test_each_alone(
         {"max_running": 32},
         {"max_running": 32, "prefill_tokens": 7},
         {"max_running": 3},
-        {"max_running": 5, "max_adapters": 2, "prefill_tokens": 16},
+        {"max_running": 5, "memory_bytes": 50 * FRAME, "max_rank": 16, "prefill_tokens": 16},
     ],
     ids=["all at once", "chunked", "few at a time", "evicted and read again"],
 )
@@ -82,6 +85,75 @@ def test_requests_that_join_later_change_nothing(
         for output in engine.step():
             tokens.setdefault(output.request_id, []).extend(output.token_ids)
     assert tokens == {id: expected[case] for id, case in cases.items()}
+
+
+Sixteen = dict[str, tuple[Path, tuple[int, ...], list[int]]]
+
+
+@pytest.fixture(scope="module")
+def sixteen(tiny_model: LlamaForCausalLM, tmp_path_factory: pytest.TempPathFactory) -> Sixteen:
+    """Adapters of all kinds, each with a prompt and what PEFT writes: digest -> folder, prompt, text."""
+    root = tmp_path_factory.mktemp("sixteen")
+    store = AdapterStore(root / "store")
+    targets: list[Any] = [tiny.ALL_LINEAR, ("q_proj", "v_proj"), ("down_proj",), ("o_proj", "gate_proj", "k_proj")]
+    made: Sixteen = {}
+    for seed, rank in enumerate((1, 2, 3, 4, 7, 8, 9, 12, 16, 17, 24, 31, 32, 33, 48, 64)):
+        lora = {"r": rank, "target_modules": list(targets[seed % 4]), "std": 0.8 / (8 + rank) ** 0.5}
+        digest = store.put(tiny.write_adapter(tiny_model, root / str(seed), seed=100 + seed, **lora))
+        prompt = tuple(range(50, 50 + 3 * seed + 1))
+        made[digest] = (store.path(digest), prompt, tiny.generate(tiny_model, store.path(digest), prompt, 10))
+    return made
+
+
+def ask(sixteen: Sixteen, turn: int = 0) -> list[Request]:
+    return [request(f"{turn} {digest}", each[1], digest, max_tokens=10) for digest, each in sixteen.items()]
+
+
+def wanted(sixteen: Sixteen, turns: int = 1) -> dict[str, list[int]]:
+    return {f"{turn} {digest}": each[2] for turn in range(turns) for digest, each in sixteen.items()}
+
+
+@pytest.mark.parametrize("prefill_tokens", [1000, 50, 5])
+def test_sixteen_adapters_of_all_kinds_in_one_batch(
+    make_engine: Callable[..., Engine], sixteen: Sixteen, prefill_tokens: int
+) -> None:
+    engine = make_engine(max_running=17, prefill_tokens=prefill_tokens)
+    for digest, (folder, _, _) in sixteen.items():
+        engine.add_adapter(digest, folder)
+    written = run(engine, *ask(sixteen), request("base", (1, 2, 3), max_tokens=40))
+    assert {id: tokens for id, tokens in written.tokens.items() if id != "base"} == wanted(sixteen)
+
+
+def test_sixteen_adapters_that_make_room_for_each_other(make_engine: Callable[..., Engine], sixteen: Sixteen) -> None:
+    engine = make_engine(max_running=4, memory_bytes=100 * FRAME, max_rank=64, prefill_tokens=20)
+    for digest, (folder, _, _) in sixteen.items():
+        engine.register(engine.check_adapter(digest, folder))
+    asked = [each for turn in range(3) for each in ask(sixteen, turn)]
+    random.Random(5).shuffle(asked)
+    assert run(engine, *asked).tokens == wanted(sixteen, 3)
+    assert engine.snapshot().evictions["device"] > 16
+    assert leaks(engine) == []
+
+
+@pytest.mark.parametrize("prefix_cache", [True, False])
+def test_sixteen_adapters_preempted_at_any_time(
+    make_engine: Callable[..., Engine], sixteen: Sixteen, prefix_cache: bool
+) -> None:
+    engine = make_engine(max_running=8, prefill_tokens=12, prefix_cache=prefix_cache)
+    for digest, (folder, _, _) in sixteen.items():
+        engine.add_adapter(digest, folder)
+    for each in ask(sixteen):
+        engine.submit(each)
+    choose = random.Random(3)
+    times: Counter[str] = Counter()
+    written = Written()
+    while engine.has_work():
+        written.add(engine.step())
+        if (able := [s.request.id for s in running(engine) if times[s.request.id] < 2]) and choose.random() < 0.5:
+            preempt(engine, id := choose.choice(able))
+            times[id] += 1
+    assert written.tokens == wanted(sixteen)
+    assert engine.snapshot().preemptions > 10
 
 
 def test_a_closed_engine_leaves_the_model_as_it_was(tiny_model: LlamaForCausalLM) -> None:

@@ -12,8 +12,8 @@ from transformers import LlamaForCausalLM, MistralConfig, MistralForCausalLM
 
 pytest.importorskip("triton")
 
+from adapters.lora_files import Adapter, Target
 from inference.engine import Engine, EngineConfig, graphs, model
-from inference.engine.adapters import Adapter, Target
 from inference.engine.batch import PackedBatch
 from inference.engine.batch_tensors import AdapterTable, pack
 from inference.engine.cache import CacheShape, KVCache

@@ -9,7 +9,7 @@ import pytest
 
 from inference.engine import Engine, InvalidField, QueueFull, UnknownAdapter
 from tests.inference import tiny
-from tests.inference.engine.conftest import request, run
+from tests.inference.engine.conftest import FRAME, request, run
 
 
 def who(engine: Engine) -> set[str]:
@@ -78,24 +78,31 @@ def test_a_refused_request_does_not_keep_its_adapter(
     assert engine.adapters() == []
 
 
-def test_cancelling_frees_everything_within_a_step(make_engine: Callable[..., Engine], voices: dict[str, Path]) -> None:
-    engine = make_engine(max_running=2, max_adapters=1)
-    a, b = list(voices)[:2]
+def test_cancelling_frees_everything_at_once(make_engine: Callable[..., Engine], voices: dict[str, Path]) -> None:
+    engine = make_engine(max_running=2, memory_bytes=23 * FRAME, max_rank=16)
+    a, b = list(voices)[:2]  # of 8 and 16 frames
     for digest in (a, b):
         engine.add_adapter(digest, voices[digest])
-    for name, voice in {"running": a, "needs the adapter's place": b, "prefilling": None}.items():
-        engine.submit(request(name, "x" * 100, voice, max_tokens=100))
-    engine.step()
+    names = {"running": a, "needs the adapter's place": b, "of the base": None}
+    for name, voice in names.items():
+        engine.submit(request(name, "x" * 10, voice, max_tokens=20))
+    while not engine.snapshot().running_adapters:
+        engine.step()
+    before = engine.snapshot()
+    assert (before.running, before.running_adapters) == (2, {a})
     assert engine.cancel("running")
     assert not engine.cancel("running")
-    engine.step()
-    snapshot = engine.snapshot()
-    assert (snapshot.running, snapshot.waiting, snapshot.running_adapters) == (2, 0, {b})
-    assert [info.digest for info in engine.adapters()] == [b]
-    for name in ("needs the adapter's place", "prefilling"):
+    after = engine.snapshot()
+    assert (after.running, after.running_adapters) == (1, set())
+    assert after.page_bytes < before.page_bytes
+    while engine.snapshot().running_adapters != {b}:
+        engine.step()
+    assert {info.digest: info.tier for info in engine.adapters()} == {a: "disk", b: "device"}
+    for name in names:
         engine.cancel(name)
     assert not engine.has_work()
     assert engine.step() == []
+    assert engine.snapshot().page_bytes == 0
 
 
 def test_cancelled_requests_change_nothing_for_the_others(make_engine: Callable[..., Engine]) -> None:
@@ -111,10 +118,10 @@ def test_cancelled_requests_change_nothing_for_the_others(make_engine: Callable[
 def test_when_pages_run_out_the_newest_step_back_and_write_the_same_text(
     make_engine: Callable[..., Engine], voices: dict[str, Path]
 ) -> None:
-    engine = make_engine(kv_tokens=96)
+    engine = make_engine(memory_bytes=28 * FRAME, max_rank=8)
     digest = next(iter(voices))
     engine.add_adapter(digest, voices[digest])
-    wanted = [request(str(i), "x" * (10 + i), digest if i % 2 else None, max_tokens=40) for i in range(5)]
+    wanted = [request(str(i), "x" * (10 + i), digest if i % 2 else None, max_tokens=160) for i in range(4)]
     alone = {id: tokens for each in wanted for id, tokens in run(engine, each).tokens.items()}
     assert engine.snapshot().preemptions == 0
     written = run(engine, *wanted)
@@ -123,7 +130,7 @@ def test_when_pages_run_out_the_newest_step_back_and_write_the_same_text(
 
 
 def test_the_oldest_is_never_preempted(make_engine: Callable[..., Engine]) -> None:
-    engine = make_engine(kv_tokens=64)
+    engine = make_engine(memory_bytes=12 * FRAME, max_rank=8)
     for name in ("a", "b", "c"):
         engine.submit(request(name, "x" * 10, max_tokens=50))
     assert engine.context == 64

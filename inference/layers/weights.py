@@ -1,0 +1,176 @@
+"""The base model's weights on a CPU: laid out for its matrix units, in bf16 or rounded to 8 bits.
+Knows oneDNN through torch's operators. Knows nothing of batches, LoRA or files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+import torch
+from torch import nn
+from transformers import PreTrainedModel
+
+_ZERO_POINT = 128
+_SMALLEST = 1e-12
+"""Stands in for the largest number of a row of zeros."""
+_SIBLINGS = (("q_proj", "k_proj", "v_proj"), ("gate_proj", "up_proj"))
+"""Layers of one parent that are handed the same input, in the order in which they are called."""
+
+
+def has_onednn() -> bool:
+    """Whether this build of torch can lay weights out anew."""
+    return bool(torch.backends.mkldnn.is_available())  # type: ignore[no-untyped-call]
+
+
+def multiplies_bf16() -> bool:
+    """Whether this CPU has instructions for bf16: packed weights in it are then faster than fp32 at any batch size."""
+    known = torch.cpu._is_amx_tile_supported() or torch.cpu._is_avx512_bf16_supported()
+    return known and has_onednn()
+
+
+def pack(model: PreTrainedModel, dtype: torch.dtype | None = None) -> None:
+    """Lay the weights of all linear layers out as oneDNN multiplies by them fastest; in place.
+
+    In the model's dtype these are the same numbers in as much memory. In a narrower `dtype` they are rounded to it, and
+    so are the layers' inputs, while all else is computed as before: cache, norms and LoRA keep the model's. A head that
+    shares its table with the embedding gets one of its own.
+    The model can be called, and no longer be trained, moved, copied or saved. Raises ValueError for a GPU's.
+    """
+    _replace_all(model, lambda weight, bias: PackedLinear(weight, bias, dtype or model.dtype))
+
+
+def quantize(model: PreTrainedModel) -> None:
+    """Round the weights of all linear layers to 8 bits, a scale for each output; in place.
+
+    All else stays as it is, the table of embeddings too; a head that shares it gets one of its own.
+    The model can be called, and no longer be trained, moved, copied or saved. Raises ValueError for another dtype than
+    fp32, for a GPU's model, and for a CPU that cannot add up products of 8 bits without loss.
+    """
+    if model.dtype != torch.float32:
+        raise ValueError(f"dtype: 8-bit weights are made from fp32, not {model.dtype}")
+    if not torch.cpu._is_vnni_supported():
+        raise ValueError("dtype: this CPU has no VNNI instructions, which 8-bit weights need; float32 works everywhere")
+    _replace_all(model, Int8Linear)
+
+
+class PackedLinear(nn.Linear):
+    """A frozen linear layer whose weight lies in oneDNN's own order, opaque; what comes out is of the input's dtype."""
+
+    def __init__(self, weight: torch.Tensor, bias: torch.Tensor | None, dtype: torch.dtype) -> None:
+        nn.Module.__init__(self)
+        self.out_features, self.in_features = weight.shape
+        self.dtype = dtype
+        packed = torch.ops.mkldnn._reorder_linear_weight(weight.to(dtype).contiguous())
+        self.register_buffer("weight", packed)
+        self.register_buffer("bias", None if bias is None else bias.to(dtype))
+
+    def forward(self, input: torch.Tensor) -> torch.Tensor:
+        narrow = input.to(self.dtype)
+        out: torch.Tensor = torch.ops.mkldnn._linear_pointwise(narrow, self.weight, self.bias, "none", [], "")
+        return out.to(input.dtype)
+
+
+class Int8Linear(nn.Linear):
+    """A frozen linear layer in 8 bits: weights symmetric with a scale for each output, inputs rounded row by row.
+
+    A row's result is the same whatever rows it is computed with: products of 8 bits are added up without rounding.
+    """
+
+    scale: torch.Tensor
+    zeros: torch.Tensor
+
+    def __init__(self, weight: torch.Tensor, bias: torch.Tensor | None) -> None:
+        nn.Module.__init__(self)
+        self.out_features, self.in_features = weight.shape
+        scale = weight.abs().amax(dim=1).clamp_min_(_SMALLEST).div_(127)  # (out,)
+        rounded = (weight / scale[:, None]).round_().to(torch.int8)
+        self.register_buffer("weight", torch.ops.onednn.qlinear_prepack(rounded, None))
+        self.register_buffer("scale", scale)
+        self.register_buffer("zeros", torch.zeros_like(scale, dtype=torch.int32))
+        self.register_buffer("bias", bias)
+
+    def forward(self, input: torch.Tensor) -> torch.Tensor:
+        step = input.abs().amax(dim=-1, keepdim=True).clamp_min_(_SMALLEST).mul_(1 / 127)  # (..., 1)
+        # Unsigned around a zero point: that is what the instructions multiply by signed weights.
+        rounded = (input / step).round_().add_(_ZERO_POINT).to(torch.uint8)
+        out: torch.Tensor = torch.ops.onednn.qlinear_pointwise(
+            *(rounded, 1.0, _ZERO_POINT),
+            *(self.weight, self.scale, self.zeros, None),
+            *(1.0, 0, torch.float32, "none", [], ""),
+        )
+        out *= step
+        return out if self.bias is None else out.add_(self.bias)
+
+
+class Joined:
+    """One linear layer in the place of several that are handed the same input; the first to be called computes all."""
+
+    def __init__(self, layer: nn.Linear, sizes: Sequence[int]) -> None:
+        self.layer = layer
+        self.sizes = list(sizes)
+        self._seen: torch.Tensor | None = None
+        self._outs: dict[int, torch.Tensor] = {}
+
+    def part(self, index: int, input: torch.Tensor) -> torch.Tensor:
+        if input is not self._seen or index not in self._outs:
+            self._seen, self._outs = input, dict(enumerate(torch.split(self.layer(input), self.sizes, dim=-1)))
+        out = self._outs.pop(index)
+        if not self._outs:
+            self._seen = None
+        return out
+
+
+class Part(nn.Linear):
+    """One of the several; `weight` is that of all of them."""
+
+    def __init__(self, joined: Joined, index: int, inputs: int, bias: torch.Tensor | None) -> None:
+        nn.Module.__init__(self)
+        self.in_features, self.out_features = inputs, joined.sizes[index]
+        self.register_buffer("weight", joined.layer.weight)
+        self.register_buffer("bias", bias)
+        self._joined = joined  # no module, or it would be found as a layer of its own
+        self._index = index
+
+    def forward(self, input: torch.Tensor) -> torch.Tensor:
+        return self._joined.part(self._index, input)
+
+
+Make = Callable[[torch.Tensor, torch.Tensor | None], nn.Linear]
+
+
+@torch.no_grad()
+def _replace_all(model: PreTrainedModel, make: Make) -> None:
+    if model.device.type != "cpu":
+        raise ValueError(f"device: weights are laid out anew for the CPU only, not for {model.device}")
+    if not has_onednn():
+        raise ValueError("dtype: this build of torch has no oneDNN, which packed and 8-bit weights need")
+    # Group by group: each old weight is gone before the next new one is made.
+    for parent, names in list(_groups(model)):
+        _replace(model.get_submodule(parent), names, make)
+
+
+def _groups(model: nn.Module) -> Iterator[tuple[str, Sequence[str]]]:
+    """Every linear layer once: its parent's name, and its own with those of its siblings."""
+    for parent, module in model.named_modules():
+        linear = {name: layer for name, layer in module.named_children() if isinstance(layer, nn.Linear)}
+        for names in _SIBLINGS:
+            layers = [linear[name] for name in names if name in linear]
+            alike = len({(layer.in_features, layer.bias is None) for layer in layers}) == 1
+            if len(layers) == len(names) and alike:
+                yield parent, names
+                linear = {name: layer for name, layer in linear.items() if name not in names}
+        for name in linear:
+            yield parent, (name,)
+
+
+def _replace(parent: nn.Module, names: Sequence[str], make: Make) -> None:
+    layers = [getattr(parent, name) for name in names]
+    weights, biases = [layer.weight.detach() for layer in layers], [layer.bias for layer in layers]
+    weight = weights[0] if len(weights) == 1 else torch.cat(weights)
+    bias = None if biases[0] is None else torch.cat([bias.detach() for bias in biases])
+    new = make(weight, bias)
+    if len(names) == 1:
+        setattr(parent, names[0], new)
+        return
+    joined = Joined(new, [layer.out_features for layer in layers])
+    for index, (name, layer) in enumerate(zip(names, layers, strict=True)):
+        setattr(parent, name, Part(joined, index, layer.in_features, layer.bias))

@@ -1,0 +1,154 @@
+"""What tests look at, and turn, inside an engine: leaks, time, and a scheduler that hopes for the best.
+Knows the engine's parts by their private names, so that no test has to."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+
+from inference.engine import Engine
+from inference.engine.batch import PackedBatch
+from inference.engine.prefix import Pages
+from inference.engine.sequence import Sequence
+
+
+def leaks(engine: Engine) -> list[str]:
+    """What is still held although no request is left; empty when all is free or may be reclaimed."""
+    pool, pages, memory, scheduler = engine._pool, engine._pages, engine._memory, engine._scheduler
+    engine.adapters()  # notes what has been read meanwhile
+    found = {
+        "sequences": engine._sequences,
+        "running": scheduler.running,
+        "waiting": list(scheduler.waiting),
+        "owners who run": scheduler.waiting._running,
+        # One may still be there for requests that have ended meanwhile.
+        "a step in flight": [s for s in engine._in_flight.sequences if not s.ended] if engine._in_flight else [],
+        "page holders": pages._holders,
+        "pins": pool._device._pins,
+        "claims": [digest for digest, entry in pool._entries.items() if entry.claims or entry.running],
+        "retired": [digest for digest, entry in pool._entries.items() if entry.retired and digest not in pool._reading],
+        "pages that nobody keeps": memory.frames_in_pages - pages.idle,
+        "frames": memory.count - memory.free - pages.idle - sum(map(memory.frames_for, _values(engine))),
+        "frames that are marked": memory.count - memory.free - int(np.count_nonzero(memory._kind[1:-1])),
+        "keys of pages": len(pages._key_of) - pages.idle,
+        "places of pages": len(pages._page_at) - len(pages._place_of),
+    }
+    return [f"{name}: {left}" for name, left in found.items() if left]
+
+
+def _values(engine: Engine) -> list[int]:
+    return [place.values for place in engine._pool._device._places.values()]
+
+
+def settle(engine: Engine) -> None:
+    """Wait for what is being read, though nobody asks for it any more."""
+    until = time.monotonic() + 20
+    while engine._pool.busy:
+        assert time.monotonic() < until, "a read never ends"
+        engine._pool.wait(0.01)
+        engine._pool.poll()
+
+
+def hopeful(engine: Engine) -> Engine:
+    """One that admits whatever fits now, as if nobody wrote on: what does not fit later is preempted."""
+    engine._scheduler._growth = lambda sequence: 1  # type: ignore[method-assign]
+    return engine
+
+
+def preempt(engine: Engine, *ids: str) -> None:
+    """As if memory ran out."""
+    for sequence in [s for s in engine._scheduler.running if s.request.id in ids]:
+        engine._scheduler.preempt(sequence)
+
+
+def preempt_within_steps(engine: Engine, choose: Callable[[list[Sequence]], list[Sequence]]) -> None:
+    """Preempt of those that run, in every step, when a step that was launched ahead may still choose their tokens."""
+    chunks = engine._scheduler.chunks
+
+    def preempting() -> list[Any]:
+        for sequence in choose(list(engine._scheduler.running)):
+            engine._scheduler.preempt(sequence)
+        return chunks()
+
+    engine._scheduler.chunks = preempting  # type: ignore[method-assign]
+
+
+def running(engine: Engine) -> list[Sequence]:
+    return engine._scheduler.running
+
+
+def pages_of(engine: Engine) -> Pages:
+    return engine._pages
+
+
+def runs_ahead(engine: Engine) -> Engine:
+    """One that launches a step before it reads the last one's tokens, as on a GPU.
+
+    Without kernels, what the step before has chosen is put into the batch here.
+    """
+    runner, model = engine._runner, engine._model
+    runner.runs_ahead = True
+    if model.table is not None:
+        return engine
+    launch, model_run = runner.launch, model.run
+    chosen: list[int] = []
+
+    def launched(chunks: list[Any]) -> Any:
+        step = launch(chunks)
+        chosen[:] = step.tokens.tolist()
+        return step
+
+    def filled(batch: PackedBatch, rows: list[int]) -> torch.Tensor:
+        batch.tokens = [
+            token if source < 0 else chosen[source] for token, source in zip(batch.tokens, batch.sources, strict=True)
+        ]
+        return model_run(batch, rows)
+
+    runner.launch, model.run = launched, filled  # type: ignore[method-assign]
+    return engine
+
+
+def before_launch(engine: Engine, look: Callable[[list[Any]], None]) -> None:
+    """Call `look` with the chunks of every step; what it raises, the step raises."""
+    launch = engine._runner.launch
+
+    def watched(chunks: list[Any]) -> Any:
+        look(chunks)
+        return launch(chunks)
+
+    engine._runner.launch = watched  # type: ignore[method-assign]
+
+
+def out_of_memory() -> torch.OutOfMemoryError:
+    return torch.OutOfMemoryError("CUDA out of memory")
+
+
+class Clock:
+    """Monotonic time that a test moves on."""
+
+    def __init__(self) -> None:
+        self.ahead = 0.0
+        self._real = time.monotonic
+
+    def __call__(self) -> float:
+        return self._real() + self.ahead
+
+
+@contextmanager
+def watch_logits(engine: Engine) -> Iterator[list[torch.Tensor]]:
+    """Those of every token that a step reads, (tokens, vocabulary) a step."""
+    seen: list[torch.Tensor] = []
+    model_run = engine._model.run
+
+    def watched(batch: PackedBatch, rows: list[int]) -> torch.Tensor:
+        seen.append(model_run(batch, list(range(len(batch.tokens)))))
+        return seen[-1][rows]
+
+    engine._model.run = watched  # type: ignore[method-assign]
+    yield seen
+    engine._model.run = model_run  # type: ignore[method-assign]
