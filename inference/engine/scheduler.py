@@ -196,12 +196,14 @@ class Scheduler:
         pages = Counter[str]()
         for other in self.running:
             pages[other.owner] += len(other.held.pages) + self._growth(other)
-        fewer_places = places[sequence.owner] + 1 <= self._places / owners
+        # One at least: where there are more owners than places, nobody keeps several while others have none.
+        even = max(1.0, self._places / owners)
+        fewer_places = places[sequence.owner] + 1 <= even
         needed = pages_for(sequence.length) + self._growth(sequence)
         fewer_pages = pages[sequence.owner] + needed <= self._memory.count / owners
         if not fewer_places or not fewer_pages:
             return False
-        counted, share = (places, self._places / owners) if not self.has_place else (pages, self._memory.count / owners)
+        counted, share = (places, even) if not self.has_place else (pages, self._memory.count / owners)
         owner, most = counted.most_common(1)[0] if counted else (sequence.owner, 0)
         if most <= share or owner == sequence.owner:
             return False

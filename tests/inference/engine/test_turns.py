@@ -229,6 +229,26 @@ def test_a_flood_of_long_texts_does_not_keep_another_from_memory(make_engine: Ca
     assert first_token(engine, owned("one", "ada", "y" * 60)) <= 3
 
 
+def test_a_flood_keeps_one_place_when_more_owners_come_than_there_are_places(
+    make_engine: Callable[..., Engine],
+) -> None:
+    engine = make_engine(max_running=4, max_waiting=2000)
+    for i in range(100):
+        engine.submit(owned(f"flood {i}", "flood", max_tokens=200))
+    for _ in range(5):
+        engine.step()
+    for i in range(6):
+        engine.submit(owned(f"one {i}", f"owner {i}"))
+    first: dict[str, int] = {}
+    for step in range(60):
+        for output in engine.step():
+            first.setdefault(output.request_id, step)
+    waited = [first.get(f"one {i}", 1000) for i in range(6)]
+    assert max(waited[:3]) <= 3
+    assert max(waited) <= 18  # behind the others' twelve tokens
+    assert engine.snapshot().preemptions == 3
+
+
 def test_places_are_shared_equally_between_those_who_want_more(make_engine: Callable[..., Engine]) -> None:
     engine = make_engine(max_running=4, max_waiting=2000)
     flood(engine, count=30)
