@@ -97,6 +97,8 @@ class Int8Linear(nn.Linear):
             *(self.weight, self.scale, self.zeros, None),
             *(1.0, 0, torch.float32, "none", [], ""),
         )
+        # Of no rows, which is what the head gets while prompts are only read in part, it forgets the batch's dimension.
+        out = out.view(*input.shape[:-1], self.out_features)
         out *= step
         return out if self.bias is None else out.add_(self.bias)
 

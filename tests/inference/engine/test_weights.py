@@ -45,9 +45,9 @@ def tied_model() -> LlamaForCausalLM:
     return LlamaForCausalLM(config).eval()
 
 
-def write(model: LlamaForCausalLM, voice: tuple[str, Path] | None) -> list[list[int]]:
+def write(model: LlamaForCausalLM, voice: tuple[str, Path] | None, **limits: int) -> list[list[int]]:
     """What the engine writes to each prompt, all together."""
-    engine = Engine(model, tiny.tokenizer(), EngineConfig(base_digest=tiny.DIGEST))
+    engine = Engine(model, tiny.tokenizer(), EngineConfig(base_digest=tiny.DIGEST, **limits))
     if voice:
         engine.add_adapter(*voice)
     written = run(engine, *(request(prompt, prompt, voice and voice[0]) for prompt in PROMPTS))
@@ -90,6 +90,13 @@ class TestEightBits:
         together = small(hidden)
         for rows in (slice(0, 1), slice(64, 65), slice(129, 130), slice(3, 40)):
             assert torch.equal(small(hidden[:, rows]), together[:, rows])
+
+    def test_a_prompt_may_be_read_in_parts(self) -> None:
+        """Steps that end no prompt ask the head for no row at all."""
+        model = tiny.model()
+        weights.quantize(model)
+        expected = write(model, None)
+        assert write(model, None, prefill_tokens=16) == expected
 
     def test_a_row_of_zeros_stays_one(self) -> None:
         assert not int8(layer(bias=False))(torch.zeros(1, 2, 96)).any()
