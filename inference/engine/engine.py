@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from transformers import PreTrainedModel
 
-from adapters.lora_files import Adapter, Checked, Target, check, padded, read
+from adapters.lora_files import Adapter, AdapterRejected, Checked, Target, check, padded, read
 from inference.engine.cache import KVCache
 from inference.engine.device import bytes_that_fit, pinned, unpin
 from inference.engine.memory import Memory
@@ -103,6 +103,8 @@ class Engine:
         self._sequences: dict[str, Sequence] = {}
         self._numbers = itertools.count()
         self._in_flight: Step | None = None
+        self._refused: dict[str, AdapterRejected] = {}
+        """Adapters that turned out to be unusable since the last step."""
         self._infos: tuple[float, tuple[AdapterInfo, ...]] = (0.0, ())
 
     # Adapters
@@ -144,7 +146,7 @@ class Engine:
 
     def adapters(self) -> list[AdapterInfo]:
         """All that are registered, least recently used first."""
-        self._pool.poll()
+        self._refused |= self._pool.poll()
         return self._pool.infos()
 
     # Requests
@@ -265,7 +267,8 @@ class Engine:
     def _admit(self) -> list[Output]:
         """Start those whose turn it is and whose adapter is there; bring the adapters of the next ones nearer."""
         outputs: list[Output] = []
-        for refused, error in self._pool.poll().items():
+        found_bad, self._refused = self._refused | self._pool.poll(), {}
+        for refused, error in found_bad.items():
             # Its requests' own trouble: the others go on.
             theirs = [s for s in self._scheduler.waiting if s.request.adapter == refused]
             outputs += [self._fail(sequence, str(error)) for sequence in theirs]

@@ -17,8 +17,9 @@ if not torch.cuda.is_available():
 from transformers import LlamaForCausalLM
 
 from adapters.store import AdapterStore
-from inference.engine import Engine, EngineConfig, Output, Request, SamplingParams
+from inference.engine import Engine, EngineConfig, Output, Request, SamplingParams, pool
 from tests.inference import tiny
+from tests.inference.engine.inside import Disk
 
 
 @pytest.fixture(scope="package", autouse=True)
@@ -68,6 +69,21 @@ def make_engine(tiny_model: LlamaForCausalLM) -> Iterator[Callable[..., Engine]]
     yield make
     for engine in made:
         engine.close()
+
+
+@pytest.fixture
+def disk(monkeypatch: pytest.MonkeyPatch, make_engine: Callable[..., Engine]) -> Iterator[Disk]:
+    """Asked for after `make_engine`, so that what waits goes on before the engine is closed."""
+    disk = Disk()
+    monkeypatch.setattr(pool, "read", disk.read)
+    yield disk
+    disk.go_on()
+
+
+@pytest.fixture
+def doomed(tiny_model: LlamaForCausalLM, tmp_path: Path) -> Path:
+    """An adapter whose files a test may spoil."""
+    return tiny.write_adapter(tiny_model, tmp_path / "doomed", seed=77)
 
 
 FRAME = 9216

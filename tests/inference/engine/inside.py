@@ -1,17 +1,20 @@
-"""What tests look at, and turn, inside an engine: leaks, time, and a scheduler that hopes for the best.
+"""What tests look at, and turn, inside an engine: leaks, time, disks, and a scheduler that hopes for the best.
 Knows the engine's parts by their private names, so that no test has to."""
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from inference.engine import Engine
+from adapters.lora_files import Adapter, Checked
+from inference.engine import Engine, pool
 from inference.engine.batch import PackedBatch
 from inference.engine.prefix import Pages
 from inference.engine.sequence import Sequence
@@ -51,7 +54,7 @@ def settle(engine: Engine) -> None:
     while engine._pool.busy:
         assert time.monotonic() < until, "a read never ends"
         engine._pool.wait(0.01)
-        engine._pool.poll()
+        engine.adapters()  # notes what has come
 
 
 def hopeful(engine: Engine) -> Engine:
@@ -152,3 +155,41 @@ def watch_logits(engine: Engine) -> Iterator[list[torch.Tensor]]:
     engine._model.run = watched  # type: ignore[method-assign]
     yield seen
     engine._model.run = model_run  # type: ignore[method-assign]
+
+
+class Disk:
+    """Reads wait until they may go on; `reads` are those that were begun."""
+
+    def __init__(self) -> None:
+        self.reads: list[str] = []
+        self.threads: set[int] = set()
+        self._real = pool.read
+        self._open: dict[str, threading.Event] = {}
+
+    def slow(self, digest: str) -> None:
+        self._open[digest] = threading.Event()
+
+    def go_on(self) -> None:
+        for event in self._open.values():
+            event.set()
+        self._open = {}
+
+    def read(self, checked: Checked, block: torch.Tensor) -> Adapter:
+        self.reads.append(checked.digest)
+        self.threads.add(threading.get_ident())
+        if (event := self._open.get(checked.digest)) is not None:
+            assert event.wait(30)
+        return self._real(checked, block)
+
+
+def register(engine: Engine, *adapters: tuple[str, Path]) -> None:
+    for digest, folder in adapters:
+        engine.register(engine.check_adapter(digest, folder))
+
+
+def told(engine: Engine) -> dict[str, tuple[str, int, int]]:
+    return {i.digest: (i.tier, i.requests_running, i.requests_waiting) for i in engine.adapters()}
+
+
+def tiers(engine: Engine) -> dict[str, str]:
+    return {info.digest: info.tier for info in engine.adapters()}
