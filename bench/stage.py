@@ -215,11 +215,8 @@ class Stage:
             digests = [hashlib.sha256(f"{rank} {voice}".encode()).hexdigest() for voice, rank in enumerate(ranks)]
             warm = len(ranks) if self.options.cuda else len(ranks) - cold
             checked = {rank: engine.check_adapter(f"{rank}", folder) for rank, folder in folders.items()}
-            read = {rank: engine.read_adapter(f"{rank}", folders[rank]) for rank in set(ranks[:warm])}
-            for digest, rank in zip(digests[:warm], ranks[:warm], strict=True):
-                engine.install(replace(read[rank], digest=digest), folders[rank])
-            for digest, rank in zip(digests[warm:], ranks[warm:], strict=True):
-                engine.register(replace(checked[rank], digest=digest))
+            for number, (digest, rank) in enumerate(zip(digests, ranks, strict=True)):
+                engine.register(replace(checked[rank], digest=digest), load=number < warm)
             _wait_for(engine, digests[:warm])
             setup = time.perf_counter() - started
             yield Served(engine=engine, digests=digests, limits=limits, setup_s=round(setup, 1))

@@ -24,7 +24,10 @@ class AdapterLoader:
 
     async def ensure(self, digest: str, *, param: str, weights: bool = False) -> None:
         """Make the adapter known to the engine, which reads its weights when somebody first writes with it; with
-        `weights`, it has them already. Raises ApiError (404 or 400) naming `param`, the field that named it."""
+        `weights`, all of them have been checked and are on their way when this returns.
+
+        Raises ApiError (404 or 400) naming `param`, the field that named it.
+        """
         if not _DIGEST.fullmatch(digest):
             raise model_not_found(digest, param=param)
         assert self._thread.engine is not None
@@ -46,9 +49,5 @@ class AdapterLoader:
         engine = self._thread.engine
         assert engine is not None
         folder = await asyncio.to_thread(self._store.verify, digest)
-        if weights:
-            adapter = await asyncio.to_thread(engine.read_adapter, digest, folder)
-            await self._thread.call(lambda engine: engine.install(adapter, folder))
-        else:
-            checked = await asyncio.to_thread(engine.check_adapter, digest, folder)
-            await self._thread.call(lambda engine: engine.register(checked))
+        checked = await asyncio.to_thread(engine.check_adapter, digest, folder, weights=weights)
+        await self._thread.call(lambda engine: engine.register(checked, load=weights))

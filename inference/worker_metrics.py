@@ -41,6 +41,7 @@ class Metrics:
             ["model_name", "finished_reason"],
             registry=self._registry,
         )
+        self.queue = self._seconds("request_queue_time", "From request to the first step that it ran in.", _FIRST_TOKEN)
         self.first_token = self._seconds("time_to_first_token", "From request to first token.", _FIRST_TOKEN)
         self.between_tokens = self._seconds("inter_token_latency", "From one token to the next.", _BETWEEN_TOKENS)
         self.whole_request = self._seconds("e2e_request_latency", "From request to last token.", _WHOLE_REQUEST)
@@ -110,6 +111,8 @@ class CallTimes:
 
     def _note(self, output: Output) -> None:
         now = time.perf_counter()
+        if output.queue_seconds is not None:
+            self._metrics.queue.observe(output.queue_seconds)
         if output.token_ids:
             self._note_tokens(output, now)
         if output.finish_reason is not None:

@@ -58,10 +58,9 @@ class Buffers:
     def __init__(
         self, *, tokens: int, pieces: int, tiles: int, pages: int, adapters: AdapterTable, chosen: torch.Tensor
     ) -> None:
-        sizes = dict.fromkeys(("bases",), 2 * tokens)  # 64 bits each
-        sizes |= dict.fromkeys(
-            ("tokens", "sources", "positions", "slots", "starts", "counts", "ranks", "layouts"), tokens
-        )
+        sizes = {"bases": 2 * tokens}  # 64 bits each
+        rows = ("tokens", "sources", "positions", "slots", "starts", "counts", "ranks", "layouts")
+        sizes |= dict.fromkeys(rows, tokens)
         sizes |= dict.fromkeys(("pieces", "rows", "lengths", "ends"), pieces)
         sizes |= {"tiles": 4 * _aligned(tiles), "number": 1, "width": 1, "table": pages}
         # Kernels are compiled for what pointers are divisible by: everything begins at 64 bytes.

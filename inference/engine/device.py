@@ -4,18 +4,12 @@ Knows torch.cuda. Knows nothing of what is copied."""
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 
 
-class Graph(Protocol):
-    """Work that was captured once, and is repeated on what then lies in the same places."""
-
-    def replay(self) -> None: ...
-
-
-def captured(work: Callable[[], None], memory: Any) -> Graph:
+def captured(work: Callable[[], None], memory: Any) -> torch.cuda.CUDAGraph:
     work()  # compiles kernels and sets libraries up, which a capture cannot
     graph = torch.cuda.CUDAGraph()
     with torch.cuda.graph(graph, pool=memory):

@@ -4,7 +4,6 @@ Knows how its parts work together. Knows nothing of HTTP or threads: one thread 
 from __future__ import annotations
 
 import itertools
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ from typing import Any
 import torch
 from transformers import PreTrainedModel
 
-from adapters.lora_files import Adapter, AdapterRejected, Checked, Target, check, padded, read
+from adapters.lora_files import Checked, Target, check, padded, read
 from inference.engine.cache import KVCache
 from inference.engine.device import bytes_that_fit, pinned, unpin
 from inference.engine.memory import Memory
@@ -28,7 +27,6 @@ _LOOK_AHEAD = 32
 """Waiting requests whose adapters are brought nearer."""
 _USUAL_CONTEXT = 8192
 _IDLE_SECONDS = 0.005
-_INFO_SECONDS = 0.25
 
 
 class Engine:
@@ -92,49 +90,39 @@ class Engine:
         )
         with torch.inference_mode():
             self._model.attach(self._cache, self._target, self._max_running)
-            self._runner = Runner(
-                self._model,
-                self._cache,
-                self._target,
-                max_running=self._max_running,
-                prefill_tokens=prefill_tokens,
-                context=self.context,
-            )
+            sizes = {"max_running": self._max_running, "prefill_tokens": prefill_tokens, "context": self.context}
+            self._runner = Runner(self._model, self._cache, **sizes)
         self._sequences: dict[str, Sequence] = {}
         self._numbers = itertools.count()
         self._in_flight: Step | None = None
-        self._refused: dict[str, AdapterRejected] = {}
-        """Adapters that turned out to be unusable since the last step."""
-        self._infos: tuple[float, tuple[AdapterInfo, ...]] = (0.0, ())
+        self._ahead: dict[str, None] = {}
+        """Adapters of the next ones in line, in order."""
 
     # Adapters
 
-    def check_adapter(self, digest: str, folder: Path) -> Checked:
-        """Check an adapter without reading a weight; any thread may. `folder` has been verified against the digest.
+    def check_adapter(self, digest: str, folder: Path, *, weights: bool = False) -> Checked:
+        """Check an adapter by its description alone, or with `weights` by every number in it; any thread may.
 
-        Raises AdapterRejected.
+        `folder` has been verified against the digest. Raises AdapterRejected.
         """
-        return check(digest, folder, self._target)
+        checked = check(digest, folder, self._target)
+        if weights:
+            read(checked, torch.empty(checked.values, dtype=self._target.dtype))
+        return checked
 
-    def read_adapter(self, digest: str, folder: Path) -> Adapter:
-        """Read and check all of an adapter; any thread may. Raises AdapterRejected."""
-        checked = self.check_adapter(digest, folder)
-        return read(checked, torch.empty(checked.values, dtype=self._target.dtype))
-
-    def register(self, checked: Checked) -> None:
-        """Make an adapter known; its weights are read when somebody first asks for it."""
+    def register(self, checked: Checked, *, load: bool = False) -> None:
+        """Make an adapter known; its weights are read when somebody first asks for it, or with `load` right away if
+        there is room for them."""
         self._pool.add(checked)
-
-    def install(self, adapter: Adapter, folder: Path) -> None:
-        """Make an adapter known whose weights were read; `folder` is where they are read from again."""
-        checked = Checked(
-            digest=adapter.digest, folder=folder, rank=adapter.rank, scale=adapter.scale, layout=adapter.layout
-        )
-        self._pool.add(checked, adapter)
+        if load:
+            self._pool.fetch(checked.digest)
 
     def add_adapter(self, digest: str, folder: Path) -> None:
-        """Read and install. Raises AdapterRejected."""
-        self.install(self.read_adapter(digest, folder), folder)
+        """Check and register all of an adapter, and wait until it is there. Raises AdapterRejected."""
+        self.register(self.check_adapter(digest, folder, weights=True))
+        while self._pool.fetch(digest) == "coming":
+            self._pool.wait(_IDLE_SECONDS)
+            self._pool.poll()
 
     def remove_adapter(self, digest: str) -> None:
         """Unload, after the last request that uses it. Raises UnknownAdapter."""
@@ -146,7 +134,7 @@ class Engine:
 
     def adapters(self) -> list[AdapterInfo]:
         """All that are registered, least recently used first."""
-        self._refused |= self._pool.poll()
+        self._pool.poll()
         return self._pool.infos()
 
     # Requests
@@ -208,6 +196,7 @@ class Engine:
     # Telling
 
     def snapshot(self) -> Snapshot:
+        self._pool.poll()
         running, waiting = self._scheduler.running, self._scheduler.waiting
         frame = self._memory.frame_bytes
         return Snapshot(
@@ -216,13 +205,13 @@ class Engine:
             waiting=len(waiting),
             running_adapters=frozenset(s.request.adapter for s in running if s.request.adapter),
             waiting_adapters=frozenset(s.request.adapter for s in waiting if s.request.adapter),
-            adapters=self._recent_infos(),
+            adapters=tuple(self._pool.infos()),
             adapter_bytes=self._pool.bytes(),
             evictions=self._pool.evictions(),
             preemptions=self._scheduler.preemptions,
             memory_bytes=self._memory.count * frame,
-            page_bytes=(self._memory.frames_in_pages - self._pages.idle) * frame,
-            prefix_bytes=self._pages.idle * frame,
+            page_bytes=(self._memory.frames_in_pages - self._pages.frames()) * frame,
+            prefix_bytes=self._pages.frames() * frame,
             prefix_queries=self._pages.queries,
             prefix_hits=self._pages.hits,
         )
@@ -267,32 +256,32 @@ class Engine:
     def _admit(self) -> list[Output]:
         """Start those whose turn it is and whose adapter is there; bring the adapters of the next ones nearer."""
         outputs: list[Output] = []
-        found_bad, self._refused = self._refused | self._pool.poll(), {}
-        for refused, error in found_bad.items():
+        self._pool.poll()
+        for refused, error in self._pool.take_failures().items():
             # Its requests' own trouble: the others go on.
             theirs = [s for s in self._scheduler.waiting if s.request.adapter == refused]
             outputs += [self._fail(sequence, str(error)) for sequence in theirs]
-        ahead: set[str] = set()
-        self._pool.protect(ahead)
-        passed, full = 0, False
+        # Ahead of what ended with the last step: what is known to be needed goes after what may be.
+        self._pool.expect(self._ahead)
+        ahead, passed, full = dict[str, None](), 0, False
         for sequence in self._scheduler.waiting.order():
+            if passed >= _LOOK_AHEAD and (full or not self._scheduler.has_place):
+                break
             digest = sequence.request.adapter
-            if digest is not None:
-                ahead.add(digest)
-            found = "ready" if digest is None else self._pool.fetch(digest)
+            found = "ready" if digest is None else self._pool.find(digest) if passed else self._pool.fetch(digest)
             # The first in line waits for room, and those behind it must not take it again and again.
-            full = full or (found == "no room" and not passed)
+            full = full or found == "no room"
             if found == "ready" and not full:
                 if self._scheduler.start(sequence):
                     sequence.adapter = self._pool.acquire(digest) if digest is not None else None
                     continue
                 # For memory, those behind may not overtake, or it might wait for ever; for a place, it is others' turn.
                 full = self._scheduler.has_place and self._scheduler.has_turn(sequence.owner)
+            if digest is not None and passed < _LOOK_AHEAD:
+                ahead[digest] = None
             passed += 1
-            if passed >= _LOOK_AHEAD:
-                break
-        # Whoever runs may take what is only there for those that wait.
-        self._pool.protect(())
+        self._pool.prefetch(ahead, spare=self._scheduler.growth if ahead else 0)
+        self._ahead = ahead
         return outputs
 
     def _launch(self, chunks: list[Chunk], outputs: list[Output]) -> Step | None:
@@ -343,10 +332,3 @@ class Engine:
         if sequence.adapter is not None:
             self._pool.release(sequence.adapter.digest)
             sequence.adapter = None
-
-    def _recent_infos(self) -> tuple[AdapterInfo, ...]:
-        """Of thousands of adapters, not anew at every step."""
-        now = time.monotonic()
-        if not self._sequences or now - self._infos[0] > _INFO_SECONDS:
-            self._infos = (now, tuple(self._pool.infos()))
-        return self._infos[1]

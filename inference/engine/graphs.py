@@ -3,6 +3,7 @@ Knows sizes of steps and what a graph must find in place. Knows nothing of reque
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import torch
@@ -10,7 +11,7 @@ import torch
 from inference.engine.batch import PackedBatch
 from inference.engine.batch_tensors import PREFILL_CHUNK, Buffers, prefill_tiles, read_tokens
 from inference.engine.cache import KVCache
-from inference.engine.device import Graph, captured, graph_memory
+from inference.engine.device import captured, graph_memory
 from inference.engine.model import PackedModel
 from inference.engine.prefix import pages_for
 from inference.kernels.inputs import PREFILL_ROWS
@@ -38,14 +39,8 @@ class StepGraphs:
         self._decode_sizes = _up_to(max_running, 1, 2, 4, *range(8, 64, 8), *range(64, 128, 16), *range(128, 4096, 32))
         self._mixed_sizes = _up_to(most, *range(64, 512, 64), *range(512, 1024, 128), *range(1024, 2**16, 256))
         pages = max_running * pages_for(context)
-        shared: dict[str, Any] = {
-            "pieces": max_running,
-            "pages": pages,
-            "adapters": model.table,
-            "chosen": model.chosen,
-        }
-        self._decode = Buffers(tokens=max_running, tiles=0, **shared)
-        self._mixed = Buffers(tokens=most, tiles=_tiles(most), **shared)
+        room = partial(Buffers, pieces=max_running, pages=pages, adapters=model.table, chosen=model.chosen)
+        self._decode, self._mixed = room(tokens=max_running, tiles=0), room(tokens=most, tiles=_tiles(most))
         # Graphs share their memory, and so what one of them leaves there is gone with the next.
         self._logits = torch.empty((max_running, model.vocabulary), dtype=model.dtype, device=model.device)
         memory = graph_memory()
@@ -75,7 +70,7 @@ class StepGraphs:
         self._graphs[size, buffers is self._mixed, bool(batch.adapters)].replay()
         return self._logits[: len(rows)]
 
-    def _capture(self, size: int, buffers: Buffers, lora: bool, memory: Any) -> Graph:
+    def _capture(self, size: int, buffers: Buffers, lora: bool, memory: Any) -> torch.cuda.CUDAGraph:
         mixed = buffers is self._mixed
         tensors = buffers.tensors(
             tokens=size,

@@ -4,7 +4,7 @@ Knows tiers, claims and deferred unloading. Knows nothing of batches, of the ord
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import Literal, cast
@@ -18,6 +18,7 @@ from inference.engine.shelf import Shelf
 from inference.engine.types import AdapterInfo, Tier
 
 _READERS = 2
+Found = Literal["ready", "coming", "no room"]
 
 
 class UnknownAdapter(LookupError):
@@ -65,6 +66,7 @@ class AdapterPool:
         self.target = target
         self._device = Shelf(memory, on_drop=self._left_device)
         self._host = Shelf(host) if host is not None else None
+        self._shelves = [self._device] if self._host is None else [self._device, self._host]
         self._on_load = on_load
         self._on_forget = on_forget
         self._entries: dict[str, _Entry] = {}
@@ -73,27 +75,15 @@ class AdapterPool:
         self._copying: dict[str, _Copy] = {}
         self._read: dict[str, torch.Tensor] = {}
         """Blocks larger than all of host memory, until they are on the device."""
+        self._failed: dict[str, AdapterRejected] = {}
         self._stream = stream(memory.arena.device) if host is not None else None
 
     # Registration
 
-    def add(self, checked: Checked, weights: Adapter | None = None) -> None:
-        """Register; with `weights`, which were read already, keep them in the first tier that has room. Registering
-        again revokes an unload."""
-        entry = self._entries.get(checked.digest)
-        if entry is None:
-            self._entries[checked.digest] = _Entry(checked=checked, last_used=time.time())
-        else:
-            entry.retired = False
-        if weights is None:
-            return
-        if self._host is not None:
-            self._start_reading(checked.digest, weights)
-        elif checked.digest not in self._device:
-            block = self._device.take(checked.digest, checked.values)
-            if block is not None:
-                block.copy_(weights.block)
-                self._arrive(checked.digest, 0.0)
+    def add(self, checked: Checked) -> None:
+        """Register; again, it revokes an unload."""
+        entry = self._entries.setdefault(checked.digest, _Entry(checked=checked, last_used=time.time()))
+        entry.retired = False
 
     def remove(self, digest: str) -> None:
         """No new requests for it from now on; its memory is given back after the last request that uses it."""
@@ -119,21 +109,44 @@ class AdapterPool:
         assert entry.claims >= entry.running >= 0
         self._forget_if_unused(digest)
 
-    def protect(self, digests: Collection[str]) -> None:
-        """Adapters that must stay although nobody runs on them yet: those who wait longest need them."""
-        self._device.protected = digests
+    def find(self, digest: str) -> Found:
+        """Whether it is on the device."""
+        return "ready" if self._entries[digest].resident is not None else "coming"
 
-    def fetch(self, digest: str) -> Literal["ready", "coming", "no room"]:
-        """Whether it is on the device; if not, move it one tier nearer where there is room."""
-        if self._entries[digest].resident is not None:
-            return "ready"
-        if digest in self._reading or digest in self._copying:
-            return "coming"
+    def fetch(self, digest: str, spare: int = 0) -> Found:
+        """Whether it is on the device; if not, move it one tier nearer where there is room, or where one can go that
+        nobody runs on; `spare` frames of the device are left to others."""
+        if (found := self.find(digest)) == "ready" or digest in self._reading or digest in self._copying:
+            return found
         source = self._read.get(digest)
         if source is None and self._host is not None:
             source = self._host.find(digest)
-        found = self._start_reading(digest) if source is None else self._start_copying(digest, source)
-        return "coming" if found else "no room"
+        if source is not None or self._host is None:
+            memory = self._device.memory
+            if spare and not memory.could_free(memory.frames_for(self._entries[digest].checked.values) + spare):
+                return "no room"
+        begun = self._start_reading(digest) if source is None else self._start_copying(digest, source)
+        return "coming" if begun else "no room"
+
+    def prefetch(self, digests: Iterable[str], spare: int) -> None:
+        """Fetch what those who wait need, the next one first, as far as there is room: what is there for one of them
+        does not go for those behind."""
+        kept: set[str] = set()
+        for shelf in self._shelves:
+            shelf.protected = kept
+        for digest in digests:
+            kept.add(digest)
+            if self.fetch(digest, spare) == "no room":
+                break
+        for shelf in self._shelves:
+            shelf.protected = ()
+
+    def expect(self, digests: Collection[str]) -> None:
+        """Those who wait need these, the first one soonest: when pages need room, the last one goes first."""
+        for digest in reversed([*digests]):
+            for shelf in self._shelves:
+                if digest in shelf:
+                    shelf.touch(digest)
 
     def acquire(self, digest: str) -> Adapter:
         """The adapter, which `fetch` has said is on the device, and stays there until `release`."""
@@ -151,13 +164,12 @@ class AdapterPool:
         entry.last_used = time.time()
         self._device.unpin(digest)
 
-    def poll(self) -> dict[str, AdapterRejected]:
-        """Note what has arrived; adapters that turned out to be unusable, and why."""
-        failed: dict[str, AdapterRejected] = {}
+    def poll(self) -> None:
+        """Note what has arrived."""
         for digest, (future, block) in list(self._reading.items()):
             if future.done():
                 del self._reading[digest]
-                self._finish_reading(digest, future, block, failed)
+                self._finish_reading(digest, future, block)
         for digest, copy in list(self._copying.items()):
             if has_happened(copy.done):
                 del self._copying[digest]
@@ -165,6 +177,10 @@ class AdapterPool:
                 if self._host is not None and digest in self._host:
                     self._host.unpin(digest)
                 self._arrive(digest, time.perf_counter() - copy.started)
+
+    def take_failures(self) -> dict[str, AdapterRejected]:
+        """Adapters that turned out to be unusable since this was last asked, and why."""
+        failed, self._failed = self._failed, {}
         return failed
 
     def wait(self, seconds: float) -> None:
@@ -175,15 +191,11 @@ class AdapterPool:
         else:
             wait(futures, timeout=seconds, return_when=FIRST_COMPLETED)
 
-    @property
-    def busy(self) -> bool:
-        return bool(self._reading or self._copying)
-
     # Telling
 
     def infos(self) -> list[AdapterInfo]:
-        """All registered, least recently used first."""
-        entries = sorted(self._entries.values(), key=lambda entry: entry.last_used)
+        """All registered, least recently used first, and those that go with their last request."""
+        entries = sorted((e for e in self._entries.values() if e.claims or not e.retired), key=lambda e: e.last_used)
         return [
             AdapterInfo(
                 digest=entry.checked.digest,
@@ -217,30 +229,26 @@ class AdapterPool:
             return "device"
         return "host" if self._host is not None and self._host.find(digest) is not None else "disk"
 
-    def _start_reading(self, digest: str, weights: Adapter | None = None) -> bool:
-        """Into the tier that files are read into, if it has room; `weights` were read already."""
+    def _start_reading(self, digest: str) -> bool:
+        """Into the tier that files are read into, if it has room."""
         shelf = self._host or self._device
-        if digest in shelf or digest in self._reading or digest in self._read:
-            return True
         checked = self._entries[digest].checked
         block = shelf.take(digest, checked.values)
         if block is None:
             if self._host is None or self._host.memory.frames_for(checked.values) <= self._host.memory.count:
                 return False
             block = torch.empty(checked.values, dtype=self.target.dtype)
-        self._reading[digest] = (self._readers.submit(_read_into, checked, block, weights), block)
+        self._reading[digest] = (self._readers.submit(_read_into, checked, block), block)
         return True
 
-    def _finish_reading(
-        self, digest: str, future: Future[float], block: torch.Tensor, failed: dict[str, AdapterRejected]
-    ) -> None:
+    def _finish_reading(self, digest: str, future: Future[float], block: torch.Tensor) -> None:
         shelf = self._host or self._device
         if (error := future.exception()) is not None:
             if digest in shelf:
                 shelf.drop(digest)
             if not isinstance(error, AdapterRejected):
                 raise error
-            failed[digest] = error
+            self._failed[digest] = error
             self._forget_if_unused(digest)
             return
         if digest not in shelf:
@@ -291,17 +299,14 @@ class AdapterPool:
             return
         del self._entries[digest]
         self._read.pop(digest, None)
-        for shelf in (self._device, self._host):
-            if shelf is not None and digest in shelf:
+        for shelf in self._shelves:
+            if digest in shelf:
                 shelf.drop(digest)
         self._on_forget(digest)
 
 
-def _read_into(checked: Checked, block: torch.Tensor, weights: Adapter | None) -> float:
+def _read_into(checked: Checked, block: torch.Tensor) -> float:
     """On a reader's thread: the seconds that it took."""
     started = time.perf_counter()
-    if weights is not None:
-        block.copy_(weights.block)
-    else:
-        read(checked, block)
+    read(checked, block)
     return time.perf_counter() - started

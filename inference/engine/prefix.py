@@ -133,11 +133,6 @@ class Pages:
                 if self._idle.pop(page, None) is not None:
                     self._memory.give_page(page)
 
-    @property
-    def idle(self) -> int:
-        """Pages that are only kept."""
-        return len(self._idle)
-
     # Reclaimable
 
     def oldest(self) -> float | None:
@@ -149,6 +144,7 @@ class Pages:
         self._memory.give_page(page)
 
     def frames(self) -> int:
+        """Pages that are only kept."""
         return len(self._idle)
 
     def _drop(self, page: int) -> None:

@@ -120,7 +120,7 @@ def _draw(logits: torch.Tensor, sequences: list[Sequence]) -> torch.Tensor:
         probabilities = _filter(probabilities, top_k, top_p, min_p)
     cumulative = probabilities.cumsum(dim=-1)
     # Just under 1: rounded up to the whole sum, the lookup would run past the last token.
-    uniform = to_device([min(s.random.random(), 1 - 1e-6) for s in sequences], device)
+    uniform = to_device([min(s.draw(), 1 - 1e-6) for s in sequences], device)
     aims = uniform[:, None] * cumulative[:, -1:]
     chosen = torch.searchsorted(cumulative, aims, right=True)[:, 0]
     # An adapter with absurd weights makes logits that are no numbers: its text is nonsense, but must stay tokens.

@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from operator import attrgetter
 
 from inference.engine.memory import Memory
 from inference.engine.prefix import PAGE, Pages, pages_for
@@ -15,6 +16,7 @@ from inference.engine.turns import Turns
 
 _FAR = 1024
 """Tokens: nobody is expected to write more, whatever its limit says."""
+_number = attrgetter("number")
 _CAUTION, _COURAGE, _LEAST_FORESIGHT = 0.01, 0.995, 0.1
 """How foresight grows with every preemption and shrinks with every step."""
 
@@ -97,9 +99,9 @@ class Scheduler:
         self.waiting.start(sequence)
         self.running.append(sequence)
         sequence.cached = self._pages.hold(sequence.held, sequence.request.adapter, sequence.tokens)
-        if not sequence.charged:
+        if sequence.queue_seconds is None:
             self.waiting.charge(sequence, read=len(sequence.tokens))
-            sequence.charged = True
+            sequence.queue_seconds = time.monotonic() - sequence.arrived
         return True
 
     def chunks(self) -> list[Chunk]:
@@ -141,8 +143,8 @@ class Scheduler:
         left = dict.fromkeys((s.owner for s in reading), -(-budget // len({s.owner for s in reading} or {""})))
         for within_share in (True, False):
             for sequence in reading:
-                most = min(budget, left[sequence.owner]) if within_share else budget
-                count = min(sequence.unread - counts[sequence], most)
+                most = left[sequence.owner] if within_share else budget
+                count = min(sequence.unread - counts[sequence], most, budget)
                 counts[sequence] += count
                 left[sequence.owner] -= count
                 budget -= count
@@ -169,6 +171,11 @@ class Scheduler:
         return pages_for(int(rest * self._foresight)) + 1
 
     @property
+    def growth(self) -> int:
+        """Pages that those who run are expected to take: for what they have to read, and for what they write."""
+        return sum(pages_for(s.length) - len(s.held.pages) + self._growth(s) for s in self.running)
+
+    @property
     def has_place(self) -> bool:
         return len(self.running) < int(self._places)
 
@@ -177,17 +184,15 @@ class Scheduler:
         share = self._places / self.waiting.owners
         if share < 1 or self.waiting.running(owner) + 1 <= share:
             return True
-        below = (other for other in self.waiting.waiting_owners if self.waiting.running(other) + 1 <= share)
-        return next(iter(below), None) is None
+        return not any(self.waiting.running(other) + 1 <= share for other in self.waiting.waiting_owners)
 
     def _fits(self, sequence: Sequence) -> bool:
         missing = pages_for(sequence.length)
         if self.running:
-            missing += self._growth(sequence) + sum(self._growth(other) for other in self.running)
-        if self._memory.could_free(missing):
-            return True
-        shared = self._pages.held_by_others(sequence.request.adapter, sequence.tokens)
-        return bool(shared) and self._memory.could_free(missing - shared)
+            missing += self._growth(sequence) + self.growth
+        could_free = self._memory.could_free
+        held_by_others = self._pages.held_by_others
+        return could_free(missing) or could_free(missing - held_by_others(sequence.request.adapter, sequence.tokens))
 
     def _make_way(self, sequence: Sequence) -> bool:
         """Preempt one of an owner who has more than an equal share of places or pages, for one who stays below."""
@@ -216,7 +221,3 @@ class Scheduler:
         self._pages.release(sequence.held, now=time.monotonic())
         sequence.cached = 0
         self._on_stop(sequence)
-
-
-def _number(sequence: Sequence) -> int:
-    return sequence.number

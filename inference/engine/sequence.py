@@ -30,7 +30,8 @@ class Sequence:
         """Tokens it may grow to, prompt included."""
         self.end_ids = frozenset(sampling.stop_token_ids) | (frozenset() if sampling.ignore_eos else end_ids)
         # One generator each, drawn from once a token: neighbours in the batch cannot change what is chosen.
-        self.random = random.Random(sampling.seed)
+        self._random = random.Random(sampling.seed)
+        self._drawn = (-1, 0.0)
         self.written: Counter[int] = Counter()
         """How often each token is in the output, for penalties."""
         self.adapter: Adapter | None = None
@@ -41,8 +42,8 @@ class Sequence:
         """Tokens at the end that a launched step chooses, and that are not known yet: none or one."""
         self.row = 0
         """Where that step leaves it."""
-        self.charged = False
-        """Whether its owner has paid for the prompt: a preempted sequence pays once."""
+        self.queue_seconds: float | None = None
+        """From its arrival until it first ran, when its owner paid for the prompt; None before."""
         self.ended = False
         self._text = TextStream(tokenizer, sampling.stop)
 
@@ -72,6 +73,12 @@ class Sequence:
         sampling = self.request.sampling
         return bool(sampling.repetition_penalty != 1 or sampling.presence_penalty or sampling.frequency_penalty)
 
+    def draw(self) -> float:
+        """A number in [0, 1) for the next token, the same one when a step has failed and is tried again."""
+        if self._drawn[0] != self.length:
+            self._drawn = (self.length, self._random.random())
+        return self._drawn[1]
+
     def append(self, token: int, logprobs: TokenLogprobs | None = None) -> Output:
         """Take the token that was chosen."""
         may_stop = len(self.tokens) - len(self.request.prompt) >= self.request.sampling.min_tokens
@@ -91,5 +98,6 @@ class Sequence:
             text=text,
             token_ids=(token,),
             logprobs=() if logprobs is None else (logprobs,),
+            queue_seconds=self.queue_seconds if len(self.tokens) == len(self.request.prompt) + 1 else None,
             finish_reason=reason,
         )

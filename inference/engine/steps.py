@@ -8,13 +8,11 @@ from dataclasses import dataclass
 
 import torch
 
-from adapters.lora_files import Adapter, Target
 from inference.engine.batch import PackedBatch
 from inference.engine.cache import KVCache
 from inference.engine.device import event
 from inference.engine.graphs import StepGraphs
 from inference.engine.model import PackedModel
-from inference.engine.prefix import PAGE
 from inference.engine.sampling import Logprobs, choose, is_greedy, logprobs
 from inference.engine.scheduler import Chunk
 from inference.engine.sequence import Sequence
@@ -49,25 +47,14 @@ class Runner:
     """Runs steps. On a GPU one may be launched while the one before still runs: it reads that one's tokens there."""
 
     def __init__(
-        self,
-        model: PackedModel,
-        cache: KVCache,
-        target: Target,
-        *,
-        max_running: int,
-        prefill_tokens: int,
-        context: int,
+        self, model: PackedModel, cache: KVCache, *, max_running: int, prefill_tokens: int, context: int
     ) -> None:
         self._model = model
         self._cache = cache
-        self._graphs: StepGraphs | None = None
         self.runs_ahead = model.table is not None
         self._on_gpu = model.device.type == "cuda"
-        if self.runs_ahead:
-            self._graphs = StepGraphs(
-                model, cache, max_running=max_running, prefill_tokens=prefill_tokens, context=context
-            )
-            self._warm_up(target)
+        sizes = {"max_running": max_running, "prefill_tokens": prefill_tokens, "context": context}
+        self._graphs = StepGraphs(model, cache, **sizes) if self.runs_ahead else None
         # Two, by turns: one is read while the other is written.
         self._back = [torch.empty(max_running, dtype=torch.int64, pin_memory=self._on_gpu) for _ in range(2)]
 
@@ -94,25 +81,6 @@ class Runner:
         for row, sequence in enumerate(sequences):
             sequence.row = row
         return step
-
-    def _warm_up(self, target: Target) -> None:
-        """Compile what graphs do not hold, so that no request waits for it: prompts, with and without LoRA."""
-        memory = self._cache.memory
-        layout = target.layout(target.modules)
-        pages = [page for page in (memory.take_page(), memory.take_page()) if page is not None]
-        for rank in (0, 8):
-            adapter, first, values = None, None, rank * layout.size
-            if rank and (first := memory.take_block(values)) is not None:
-                block = memory.block(first, values).zero_()
-                adapter = Adapter(digest="", rank=rank, scale=1.0, layout=layout, block=block)
-            batch = PackedBatch(cache=self._cache)
-            batch.add([0] * PAGE, 0, pages[:1], adapter)
-            batch.add([0], 0, pages[1:], adapter)
-            self._model.run(batch, [0])
-            if first is not None:
-                memory.give_block(first, values)
-        for page in pages:
-            memory.give_page(page)
 
     def close(self) -> None:
         self._graphs = None

@@ -78,10 +78,5 @@ class TextStream:
 
     def _possible_stop(self) -> int:
         """Length of the longest end of the held text that begins a stop string."""
-        longest = 0
-        for stop in self._stop:
-            for length in range(min(len(stop) - 1, len(self._held)), longest, -1):
-                if self._held.endswith(stop[:length]):
-                    longest = length
-                    break
-        return longest
+        begun = (n for stop in self._stop for n in range(1, len(stop)) if self._held.endswith(stop[:n]))
+        return max(begun, default=0)

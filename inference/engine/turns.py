@@ -7,10 +7,12 @@ import heapq
 import time
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator
+from operator import attrgetter
 
 from inference.engine.sequence import Sequence
 
 _WRITTEN = 2  # a token written costs as much as this many read, as hosted APIs price them
+_number = attrgetter("number")
 _MOST_IDLE = 10_000
 
 
@@ -18,9 +20,9 @@ class Turns:
     """Virtual token counter (Sheng et al. 2024, "Fairness in Serving Large Language Models").
 
     The owner who was served least goes first. One who begins to wait starts level with the least served of those who
-    wait, or with the last who did: nobody saves turns up in a pause, and nobody owes for what others left. Ahead of
-    them all goes the request of an owner for whom nothing runs, once it has waited longer than `patience` seconds:
-    whatever the counters say, it is reached.
+    wait, or if nobody does with the most served of all: nobody saves turns up in a pause, and nobody owes for what
+    others left. Ahead of them all goes the request of an owner for whom nothing runs, once it has waited longer than
+    `patience` seconds: whatever the counters say, it is reached.
     """
 
     def __init__(self, patience: float) -> None:
@@ -29,8 +31,8 @@ class Turns:
         self._running: Counter[str] = Counter()
         self._served: dict[str, float] = {}
         self._count = 0
-        self._last: str | None = None
-        """Owner of the request that started last."""
+        self._most = 0.0
+        """That anybody was served."""
 
     def __len__(self) -> int:
         return self._count
@@ -78,7 +80,6 @@ class Turns:
         """It leaves those that wait, and runs."""
         self.remove(sequence)
         self._running[sequence.owner] += 1
-        self._last = sequence.owner
 
     def stop(self, sequence: Sequence) -> None:
         """It runs no longer."""
@@ -87,7 +88,8 @@ class Turns:
             del self._running[sequence.owner]
 
     def charge(self, sequence: Sequence, *, read: int = 0, written: int = 0) -> None:
-        self._served[sequence.owner] = self.served(sequence.owner) + read + _WRITTEN * written
+        self._served[sequence.owner] = served = self.served(sequence.owner) + read + _WRITTEN * written
+        self._most = max(self._most, served)
 
     def order(self) -> Iterator[Sequence]:
         """Those that wait now, the next one first. What was yielded may start, and others may step back for it."""
@@ -111,12 +113,8 @@ class Turns:
                 heapq.heappush(heap, (cost, queue[index + 1].number, owner, index + 1))
 
     def _enter(self, owner: str) -> None:
-        level = min((self.served(other) for other in self._waiting), default=self.served(self._last or ""))
+        level = min((self.served(other) for other in self._waiting), default=self._most)
         if len(self._served) > _MOST_IDLE:
-            there = {*self._waiting, *self._running, self._last or ""}
+            there = {*self._waiting, *self._running}
             self._served = {other: served for other, served in self._served.items() if other in there}
         self._served[owner] = max(self.served(owner), level)
-
-
-def _number(sequence: Sequence) -> int:
-    return sequence.number

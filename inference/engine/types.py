@@ -152,6 +152,8 @@ class Output:
     """New tokens, among them the one that ended the text."""
     logprobs: tuple[TokenLogprobs, ...] = ()
     """One for each of `token_ids`, when asked for."""
+    queue_seconds: float | None = None
+    """In the first output of a request: from its arrival until it first ran."""
     finish_reason: FinishReason | None = None
     """Set in the last output of a request."""
     error: str | None = None

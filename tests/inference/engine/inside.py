@@ -35,10 +35,10 @@ def leaks(engine: Engine) -> list[str]:
         "pins": pool._device._pins,
         "claims": [digest for digest, entry in pool._entries.items() if entry.claims or entry.running],
         "retired": [digest for digest, entry in pool._entries.items() if entry.retired and digest not in pool._reading],
-        "pages that nobody keeps": memory.frames_in_pages - pages.idle,
-        "frames": memory.count - memory.free - pages.idle - sum(map(memory.frames_for, _values(engine))),
+        "pages that nobody keeps": memory.frames_in_pages - pages.frames(),
+        "frames": memory.count - memory.free - pages.frames() - sum(map(memory.frames_for, _values(engine))),
         "frames that are marked": memory.count - memory.free - int(np.count_nonzero(memory._kind[1:-1])),
-        "keys of pages": len(pages._key_of) - pages.idle,
+        "keys of pages": len(pages._key_of) - pages.frames(),
         "places of pages": len(pages._page_at) - len(pages._place_of),
     }
     return [f"{name}: {left}" for name, left in found.items() if left]
@@ -51,7 +51,7 @@ def _values(engine: Engine) -> list[int]:
 def settle(engine: Engine) -> None:
     """Wait for what is being read, though nobody asks for it any more."""
     until = time.monotonic() + 20
-    while engine._pool.busy:
+    while engine._pool._reading or engine._pool._copying:
         assert time.monotonic() < until, "a read never ends"
         engine._pool.wait(0.01)
         engine.adapters()  # notes what has come

@@ -6,8 +6,9 @@ import itertools
 from collections.abc import Callable
 
 import pytest
+import torch
 
-from inference.engine import Engine, Request
+from inference.engine import Engine, Request, steps
 from inference.engine.scheduler import Chunk
 from tests.inference.engine.conftest import Written, request, run
 from tests.inference.engine.inside import before_launch, leaks, out_of_memory
@@ -74,6 +75,25 @@ def test_memory_that_is_short_for_a_moment_costs_nobody_its_text(
 
     before_launch(engine, look)
     assert run_within(engine, 200, *asked).tokens == alone
+
+
+def test_a_seeded_text_stays_the_same_when_memory_ends_after_its_token_was_drawn(
+    make_engine: Callable[..., Engine], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = make_engine()
+    asked = request("it", temperature=1.0, seed=3, logprobs=2)
+    alone = run(engine, asked).tokens
+    logprobs, calls = steps.logprobs, itertools.count()
+
+    def short(logits: torch.Tensor, tokens: torch.Tensor, most: int) -> steps.Logprobs:
+        if next(calls) in (0, 4, 5):
+            raise out_of_memory()
+        return logprobs(logits, tokens, most)
+
+    monkeypatch.setattr(steps, "logprobs", short)
+    beside = [request(f"beside {i}", "x" * 20) for i in range(3)]  # alone, it would be refused
+    assert run_within(engine, 200, asked, *beside).tokens["it"] == alone["it"]
+    assert next(calls) > 12
 
 
 def test_a_request_that_is_too_much_alone_fails_with_a_sentence_and_the_next_one_runs(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from transformers import LlamaForCausalLM
@@ -32,13 +33,13 @@ def test_a_registered_adapter_is_read_when_it_is_first_asked_for(
     assert threading.get_ident() not in disk.threads
 
 
-def test_installed_and_registered_adapters_write_the_same(
+def test_loaded_and_registered_adapters_write_the_same(
     make_engine: Callable[..., Engine], voices: dict[str, Path]
 ) -> None:
     engine = make_engine()
     written = []
     for digest, folder in voices.items():
-        engine.install(engine.read_adapter(digest, folder), folder)
+        engine.add_adapter(digest, folder)
         written.append(run(engine, request("it", adapter=digest)).tokens["it"])
         engine.remove_adapter(digest)
         register(engine, (digest, folder))
@@ -81,6 +82,25 @@ def test_who_waits_for_an_adapter_leaves_its_place_to_those_behind(
     assert [output.request_id for _ in range(6) for output in engine.step()] == ["a"] * 3 + ["b"] * 3
     disk.go_on()
     assert len(run(engine).tokens["slow"]) == 12
+
+
+def test_many_who_wait_for_slow_adapters_hold_up_nobody_who_needs_none(
+    make_engine: Callable[..., Engine], voices: dict[str, Path], disk: Disk
+) -> None:
+    engine = make_engine(memory_bytes=1000 * FRAME, max_rank=16, max_running=4)
+    checked = engine.check_adapter(*next(iter(voices.items())))
+    ready = list(voices)[-1]
+    engine.add_adapter(ready, voices[ready])
+    for number in range(60):
+        digest = f"{number:064x}"
+        disk.slow(digest)
+        engine.register(replace(checked, digest=digest))
+        engine.submit(request(digest, "x", digest))
+    engine.submit(request("base", "x", max_tokens=4))
+    engine.submit(request("ready", "x", ready, max_tokens=4))
+    assert [output.request_id for _ in range(4) for output in engine.step()] == ["base", "ready"] * 4
+    disk.go_on()
+    assert len(run(engine).tokens) == 60
 
 
 def test_an_idle_engine_waits_for_an_adapter_without_spinning(
@@ -157,6 +177,19 @@ def test_what_a_waiting_request_needs_is_not_evicted_for_one_behind_it(
         engine.step()
         settle(engine)
     assert disk.reads == [a]
+
+
+def test_each_of_many_voices_is_read_about_once_in_little_memory(
+    make_engine: Callable[..., Engine], voices: dict[str, Path], disk: Disk
+) -> None:
+    """Pages that grow take room from those who are last in line, and nothing is fetched into it that must go again."""
+    engine = make_engine(memory_bytes=100 * FRAME, max_rank=8, max_running=4, prefix_cache=False)
+    checked = engine.check_adapter(*next(iter(voices.items())))
+    for number in range(60):
+        engine.register(replace(checked, digest=f"{number:064x}"))
+        engine.submit(request(str(number), "x" * 20, f"{number:064x}", max_tokens=40))
+    assert len(run(engine).tokens) == 60
+    assert len(disk.reads) <= 75
 
 
 def test_adapters_take_what_prefixes_leave_and_the_other_way_round(

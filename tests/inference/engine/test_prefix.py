@@ -54,7 +54,7 @@ def test_half_a_page_is_nobodys_but_its_readers() -> None:
     memory, pages = pages_of(20)
     held, _ = read_all(pages, "a", LONG[: 2 * PAGE + 5])
     pages.release(held, now=1.0)
-    assert pages.idle == 2
+    assert pages.frames() == 2
     assert memory.frames_in_pages == 2
 
 
@@ -96,7 +96,7 @@ def test_two_who_read_the_same_at_the_same_time_leave_one_copy() -> None:
     assert memory.frames_in_pages == 10
     for now, held in enumerate(both):
         pages.release(held, now=now)
-    assert memory.frames_in_pages == pages.idle == 5
+    assert memory.frames_in_pages == pages.frames() == 5
     assert len(pages.match("a", LONG)) == 4
 
 

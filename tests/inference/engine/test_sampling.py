@@ -28,7 +28,7 @@ def sequence(prompt: tuple[int, ...] = (0,), written: tuple[int, ...] = (), **sa
     made = Sequence(
         Request(id="it", prompt=prompt, sampling=SamplingParams(**sampling)),
         number=0,
-        context=100,
+        context=3000,
         end_ids=frozenset({3}),
         tokenizer=None,
     )
@@ -40,7 +40,11 @@ def sequence(prompt: tuple[int, ...] = (0,), written: tuple[int, ...] = (), **sa
 def shares(**sampling: Any) -> dict[int, float]:
     """How often each token is chosen."""
     drawn = sequence(seed=7, **sampling)
-    counts = Counter(choose(LOGITS[None].clone(), [drawn]).item() for _ in range(2000))
+    counts = Counter[int]()
+    for _ in range(2000):
+        token = int(choose(LOGITS[None].clone(), [drawn]).item())
+        counts[token] += 1
+        drawn.append(token)
     return {token: count / 2000 for token, count in sorted(counts.items())}
 
 

@@ -138,6 +138,18 @@ def test_who_used_what_another_left_owes_nothing_for_it(turns: Turns) -> None:
     assert "busy" in owners(turns, 3)
 
 
+def test_who_wrote_much_since_the_last_one_started_owes_nothing_for_it(turns: Turns) -> None:
+    busy, light = waits("busy"), waits("light")
+    for sequence in (busy, light):
+        turns.add(sequence)
+        turns.start(sequence)
+    turns.charge(busy, written=1_000_000)
+    for _ in range(100):
+        turns.add(waits("newcomer"))
+    turns.add(waits("busy"))
+    assert "busy" in owners(turns, 3)
+
+
 def test_owners_who_left_are_forgotten_in_the_end(turns: Turns) -> None:
     for i in range(20_100):
         serve(turns, f"owner {i}", 1)

@@ -148,7 +148,7 @@ def test_an_adapter_that_comes_back_while_it_is_being_read_is_read_once(
     engine.step()
     engine.remove_adapter(digest)
     engine.cancel("it")
-    engine.add_adapter(digest, folder)
+    register(engine, (digest, folder))
     disk.go_on()
     assert len(run(engine, request("again", adapter=digest)).tokens["again"]) == 12
     assert disk.reads == [digest]

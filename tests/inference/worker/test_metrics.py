@@ -27,6 +27,7 @@ VLLM = {
     "generation_tokens_total",
     "request_success_total",
     "time_to_first_token_seconds_bucket",
+    "request_queue_time_seconds_bucket",
     "inter_token_latency_seconds_bucket",
     "e2e_request_latency_seconds_bucket",
     "lora_requests_info",
@@ -73,15 +74,12 @@ async def test_the_dashboard_asks_for_nothing_that_is_not_there(
 async def test_requests_and_adapters_in_use_are_named(connect: Connect, voices: tuple[AdapterStore, list[str]]) -> None:
     client, (first, second) = await connect(max_running=1, step_seconds=0.02), voices[1]
     calls = [asyncio.create_task(complete(client, model=voice, max_tokens=30)) for voice in (first, second)]
-    await until(lambda: is_writing(client))
+    await until(lambda: is_writing(client))  # whichever was read from the disk first
     text = await (await client.get("/metrics")).text()
     [line] = [line for line in text.splitlines() if line.startswith("idiolect_lora_requests_info{")]
-    for label in (
-        'max_lora="1"',
-        f'running_lora_adapters="{first}"',
-        f'waiting_lora_adapters="{second}"',
-    ):
-        assert label in line
+    named = dict(re.findall(r'(\w+)="(\w+)"', line))
+    assert named["max_lora"] == "1"
+    assert {named["running_lora_adapters"], named["waiting_lora_adapters"]} == {first, second}
     assert 0 < await metric(client, "kv_cache_usage_perc") < 1
     assert await metric(client, "memory_bytes", use="pages") > 0
     await asyncio.gather(*calls)
@@ -131,6 +129,8 @@ async def test_times_are_measured_for_each_text(connect: Connect) -> None:
     client = await connect()
     await text_of(client, n=3, max_tokens=5)
     assert await metric(client, "time_to_first_token_seconds_count") == 3
+    assert await metric(client, "request_queue_time_seconds_count") == 3
+    assert await metric(client, "request_queue_time_seconds_sum") < 5
     assert await metric(client, "inter_token_latency_seconds_count") == 12
     assert await metric(client, "e2e_request_latency_seconds_count") == 3
     assert await metric(client, "request_success_total", finished_reason="length", model_name="tiny") == 3
