@@ -68,6 +68,12 @@ class Visitor:
     device: str
     complaints: list[str] = field(default_factory=list)
 
+    def watch(self) -> None:
+        """A violated content security policy, a script error and a missing file all become complaints."""
+        self.page.set_default_timeout(15_000)
+        self.page.on("console", lambda line: self.complaints.append(line.text) if line.type == "error" else None)
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+
     def look(self, name: str, *, whole: bool = True) -> None:
         """Keep a picture of the page and see that nothing sticks out of it sideways."""
         SCREENSHOTS.mkdir(parents=True, exist_ok=True)
@@ -127,21 +133,23 @@ def chromium() -> Iterator[Browser]:
         browser.close()
 
 
-@pytest.fixture(params=SIZES)
-def visitor(request: pytest.FixtureRequest, chromium: Browser, site: Site) -> Iterator[Visitor]:
-    width, height = SIZES[request.param]
-    context = chromium.new_context(
-        base_url=site.url,
-        viewport={"width": width, "height": height},
-        has_touch=request.param == "phone",
-        is_mobile=request.param == "phone",
-        device_scale_factor=2 if request.param == "phone" else 1,
-        reduced_motion="reduce",
-    )
-    context.set_default_timeout(15_000)
-    seen = Visitor(page=context.new_page(), device=request.param)
-    # A violated content security policy, a script error and a missing file all end up here.
-    seen.page.on("console", lambda line: seen.complaints.append(line.text) if line.type == "error" else None)
-    seen.page.on("pageerror", lambda error: seen.complaints.append(str(error)))
+@pytest.fixture
+def visitors(chromium: Browser, site: Site) -> Iterator[list[Visitor]]:
+    """One at each size of screen."""
+    contexts = [
+        chromium.new_context(
+            base_url=site.url,
+            viewport={"width": width, "height": height},
+            has_touch=device == "phone",
+            is_mobile=device == "phone",
+            device_scale_factor=2 if device == "phone" else 1,
+            reduced_motion="reduce",
+        )
+        for device, (width, height) in SIZES.items()
+    ]
+    seen = [Visitor(page=context.new_page(), device=device) for context, device in zip(contexts, SIZES, strict=True)]
+    for visitor in seen:
+        visitor.watch()
     yield seen
-    context.close()
+    for context in contexts:
+        context.close()

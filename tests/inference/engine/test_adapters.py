@@ -125,9 +125,10 @@ def test_integers_for_weights(make_engine: Callable[..., Engine], spoilt: Path) 
     assert "is I64" in refusal(make_engine(), spoilt)
 
 
-def test_weights_that_are_no_numbers(make_engine: Callable[..., Engine], spoilt: Path) -> None:
+@pytest.mark.parametrize("value", ["nan", "inf", "-inf"])
+def test_one_weight_that_is_no_number(make_engine: Callable[..., Engine], spoilt: Path, value: str) -> None:
     key = "base_model.model.model.layers.0.mlp.down_proj.lora_A.weight"
-    change_weights(spoilt, lambda tensors: tensors[key].fill_(float("nan")))
+    change_weights(spoilt, lambda tensors: tensors[key][3, 5].fill_(float(value)))
     assert "not finite" in refusal(make_engine(), spoilt)
 
 

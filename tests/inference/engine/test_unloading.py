@@ -58,7 +58,7 @@ def test_an_adapter_whose_file_was_repaired_is_served_again(
     assert len(run(engine, request("it", adapter=BAD)).tokens["it"]) == 12
 
 
-@pytest.mark.parametrize("change", ["other rank", "not finite", "gone"])
+@pytest.mark.parametrize("change", ["other rank", "fewer modules", "not finite", "gone"])
 def test_a_file_that_changed_since_it_was_checked_is_refused(
     make_engine: Callable[..., Engine], tiny_model: LlamaForCausalLM, doomed: Path, change: str
 ) -> None:
@@ -72,6 +72,9 @@ def test_a_file_that_changed_since_it_was_checked_is_refused(
         shutil.copy(other / "adapter_model.safetensors", path)
     elif change == "not finite":
         save_file({name: weight / 0 for name, weight in load_file(path).items()}, path)
+    elif change == "fewer modules":
+        # What would be missing must not be what lay in this memory before.
+        save_file({name: weight for name, weight in load_file(path).items() if "layers.1.mlp" not in name}, path)
     else:
         shutil.rmtree(doomed)
     last = run(engine, request("it", adapter=BAD)).last["it"]
