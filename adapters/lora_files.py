@@ -19,6 +19,9 @@ from adapters.store import CONFIG, WEIGHTS, read_manifest
 
 _KEY = re.compile(r"base_model\.model\.(?P<module>.+)\.lora_(?P<side>[AB])\.weight")
 _DTYPES = ("F32", "BF16", "F16")
+_SERIAL = 32_767
+"""Values that torch works on in the thread that asks. More of them it spreads over threads, which on busy cores costs
+many times what it brings."""
 
 # What PEFT can do and this engine, like every engine that shares one frozen base, cannot: field -> harmless values.
 _PLAIN: dict[str, tuple[Any, ...]] = {
@@ -225,15 +228,15 @@ def _read_block(file: Any, checked: Checked, block: torch.Tensor) -> Adapter:
         weight = file.get_tensor(key)
         if match is None or pair is None:
             raise ValueError(f"tensor {key} was not there when it was checked")
-        expected = [checked.rank, pair[0].shape[1]] if match["side"] == "A" else [pair[1].shape[0], checked.rank]
-        if list(weight.shape) != expected:
+        first = match["side"] == "A"
+        into = pair[0][: checked.rank] if first else pair[1][:, : checked.rank]
+        if weight.shape != into.shape:
             raise ValueError(f"tensor {key} had another shape when it was checked")
-        # NaN comes through both. Many times faster than asking each number whether it is finite.
-        if not all(math.isfinite(bound.item()) for bound in weight.aminmax()):
-            raise ValueError(f"tensor {key} holds values that are not finite")
-        if match["side"] == "A":
-            pair[0][: checked.rank] = weight
-        else:
+        rows = max(1, _SERIAL // weight.shape[1])
+        for part, room in zip(torch.split(weight, rows), torch.split(into, rows), strict=True):
+            # NaN comes through both. Many times faster than asking each number whether it is finite.
+            if not all(math.isfinite(bound.item()) for bound in part.aminmax()):
+                raise ValueError(f"tensor {key} holds values that are not finite")
             # In fp32: a scale that is no power of two would cost bf16 a bit.
-            pair[1][:, : checked.rank] = weight.float() * checked.scale
+            room.copy_(part if first else part.float() * checked.scale)
     return adapter

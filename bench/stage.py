@@ -20,6 +20,7 @@ from bench.driving import Driver, Measured, Roof
 from bench.workload import (
     BASE_DIGEST,
     SHAPES,
+    Job,
     Workload,
     dummy_model,
     lora_values,
@@ -194,12 +195,14 @@ class Stage:
         return {"max_waiting": max(waiting, 1), "max_rank": largest, **on_gpu, **chosen, **self.options.limits}
 
     @contextmanager
-    def engine(self, ranks: Sequence[int], *, waiting: int, cold: int = 0, **chosen: int) -> Iterator[Served]:
+    def engine(
+        self, ranks: Sequence[int], jobs: Sequence[Job] | None = None, /, *, waiting: int, cold: int = 0, **chosen: int
+    ) -> Iterator[Served]:
         """An engine with an adapter of each rank in `ranks`; `chosen` are fields of EngineConfig.
 
         One file a rank, under many names: the engine cannot know, and keeps and copies each for itself. They lie in
         host memory in front of a GPU, and in the device's memory on the CPU; the last `cold` ones of them on the disk
-        there.
+        there. With `jobs`, those that none of them is for stay on the disk too: they are registered, and no more.
         """
         if self.options.cuda:
             gc.collect()
@@ -215,9 +218,10 @@ class Stage:
             digests = [hashlib.sha256(f"{rank} {voice}".encode()).hexdigest() for voice, rank in enumerate(ranks)]
             warm = len(ranks) if self.options.cuda else len(ranks) - cold
             checked = {rank: engine.check_adapter(f"{rank}", folder) for rank, folder in folders.items()}
-            for number, (digest, rank) in enumerate(zip(digests, ranks, strict=True)):
-                engine.register(replace(checked[rank], digest=digest), load=number < warm)
-            _wait_for(engine, digests[:warm])
+            wanted = set(range(warm)) if jobs is None else {job.voice for job in jobs if job.voice < warm}
+            for voice, (digest, rank) in enumerate(zip(digests, ranks, strict=True)):
+                engine.register(replace(checked[rank], digest=digest), load=voice in wanted)
+            _wait_for(engine, [digests[voice] for voice in wanted if digests])
             setup = time.perf_counter() - started
             yield Served(engine=engine, digests=digests, limits=limits, setup_s=round(setup, 1))
         finally:

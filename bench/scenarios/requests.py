@@ -22,9 +22,10 @@ def table(stage: Stage) -> Iterator[dict[str, Any]]:
 def _table_row(stage: Stage, voices: int) -> dict[str, Any]:
     options = stage.options
     jobs = stage.workload(voices, options.requests, options.rate).jobs(stage.vocabulary)
-    with stage.engine([options.rank] * voices, waiting=options.requests) as served:
+    with stage.engine([options.rank] * voices, jobs, waiting=options.requests) as served:
         measured = stage.driver(served.engine).run(jobs, served.digests, options.seconds)
-        return stage.row("table", served, measured, served.engine.snapshot(), rate=options.rate)
+        asked = len({job.voice for job in jobs}) if voices else 0
+        return stage.row("table", served, measured, served.engine.snapshot(), rate=options.rate, voices_asked=asked)
 
 
 def rate(stage: Stage) -> Iterator[dict[str, Any]]:
@@ -36,9 +37,13 @@ def rate(stage: Stage) -> Iterator[dict[str, Any]]:
     options = stage.options
     counts = [max(1, int(rate * options.sizes.duration)) for rate in options.rates]
     highest: float | None = None
-    with stage.engine([options.rank] * options.rate_voices, waiting=max(counts)) as served:
-        for rate, count in zip(options.rates, counts, strict=True):
-            jobs = stage.workload(options.rate_voices, count, rate).jobs(stage.vocabulary)
+    work = [
+        stage.workload(options.rate_voices, count, rate).jobs(stage.vocabulary)
+        for rate, count in zip(options.rates, counts, strict=True)
+    ]
+    every = [job for jobs in work for job in jobs]
+    with stage.engine([options.rank] * options.rate_voices, every, waiting=max(counts)) as served:
+        for rate, count, jobs in zip(options.rates, counts, work, strict=True):
             end = jobs[-1].arrival + SOON + 0.5
             measured = stage.driver(served.engine).run(jobs, served.digests, end)
             fields = soon(measured, count)
