@@ -237,6 +237,10 @@ def _read_block(file: Any, checked: Checked, block: torch.Tensor) -> Adapter:
             # NaN comes through both. Many times faster than asking each number whether it is finite.
             if not all(math.isfinite(bound.item()) for bound in part.aminmax()):
                 raise ValueError(f"tensor {key} holds values that are not finite")
-            # In fp32: a scale that is no power of two would cost bf16 a bit.
-            room.copy_(part if first else part.float() * checked.scale)
+            if first:
+                room.copy_(part)
+            elif part.dtype == room.dtype:
+                torch.mul(part, checked.scale, out=room)  # in fp32 and rounded once, also for bf16
+            else:
+                room.copy_(part.float() * checked.scale)
     return adapter
