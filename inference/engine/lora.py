@@ -49,7 +49,11 @@ class LoraLinear(nn.Module):
         for adapter, rows in batch.adapters:
             if (pair := adapter.pair(self.name)) is not None:
                 down, up = pair  # (rank, in), (out, rank)
-                out[:, rows] += linear(linear(hidden[:, rows], down), up)
+                if rows.stop - rows.start == 1 and out.dtype == torch.float32:
+                    # What most steps do. A third of the time of the products below, which are more exact in bf16.
+                    out[0, rows.start].addmv_(up, torch.mv(down, hidden[0, rows.start]))
+                else:
+                    out[:, rows] += linear(linear(hidden[:, rows], down), up)
         return out
 
 
