@@ -16,7 +16,7 @@ from tests.browser.conftest import Site, Visitor
 
 DEMO = Path(__file__).resolve().parents[2] / "demo"
 AUTHORS = {"desktop": "maren-oakes", "phone": "ignatius-bell"}
-POSTS = 12
+POSTS = 8
 TRAINED_WITHIN = 900_000
 PASSWORD = "grease gun, second hook"
 
