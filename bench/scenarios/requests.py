@@ -31,8 +31,8 @@ def _table_row(stage: Stage, voices: int) -> dict[str, Any]:
 def rate(stage: Stage) -> Iterator[dict[str, Any]]:
     """S-LoRA's S1: requests of many voices arrive by a Poisson process for `duration` seconds, at each of `rates`.
 
-    One engine for all rates: at the first one every adapter lies in host memory only, later ones find on the device
-    what the one before has left there. Ends when the last request has waited for `SOON` and a little.
+    One engine for all rates: at the first one every adapter that is asked for lies in host memory only, later ones find
+    on the device what the one before has left there. Ends when the last request has waited for `SOON` and a little.
     """
     options = stage.options
     counts = [max(1, int(rate * options.sizes.duration)) for rate in options.rates]
