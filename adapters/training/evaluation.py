@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import torch
 
+from adapters.training.batch import batch
 from adapters.training.dataset import Post
-from adapters.training.loss import layers_of, negative_log_likelihood, pad
+from adapters.training.loss import layers_of, negative_log_likelihood
 from adapters.training.paragraphs import plain
 from adapters.training.prompts import IGNORED, answer_ids, messages_for_brief, prompt_ids
 from adapters.training.stopping import ShouldStop, Stopped, never, stoppable
@@ -49,8 +50,8 @@ def bits_per_byte(
             for start in range(0, len(rows), at_once):
                 if should_stop():
                     raise Stopped
-                ids, labels = pad(rows[start : start + at_once], device)  # (rows, longest)
-                nats += float(negative_log_likelihood(model, ids, labels))
+                made = batch(rows[start : start + at_once], device)
+                nats += float(negative_log_likelihood(model, made).sum())
     finally:
         model.train(training)
     return nats / math.log(2) / size

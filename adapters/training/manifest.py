@@ -13,7 +13,7 @@ from typing import Any, Final
 from adapters.base_model import BaseModel
 from adapters.store import MANIFEST
 from adapters.training.dataset import DataSet, Window
-from adapters.training.lora import TARGETS
+from adapters.training.layout import TARGETS
 from adapters.training.prompts import TEMPLATE_VERSION
 from adapters.training.recipe import Recipe
 from adapters.training.trainer import Trained
@@ -55,6 +55,7 @@ def build(
         "metrics": {
             "bits_per_byte": trained.bits_per_byte,
             "base_bits_per_byte": trained.base_bits_per_byte,
+            "learning_rate": trained.learning_rate,
             "step": trained.step,
             "steps": trained.steps,
             "train_seconds": round(trained.seconds, 1),
