@@ -65,6 +65,17 @@ def tail(text: str, end: int, count: Count, most: int) -> int:
     return cut
 
 
+def head(text: str, count: Count, most: int) -> int:
+    """Where the first sentences of `text` end that have at most `most` tokens together; 0 when not even one fits."""
+    end = spent = 0
+    for sentence in _SENTENCE.finditer(text[: most * 16]):
+        spent += count(sentence.group())
+        if spent > most:
+            break
+        end = sentence.start() + len(sentence.group().rstrip())
+    return end
+
+
 def _fit(text: str, count: Count, most: int) -> Iterator[tuple[int, int]]:
     # Spans of `text`, each as long as fits. A text of many megabytes is never counted whole: 16 characters a token
     # are more than any language has.
