@@ -68,7 +68,7 @@ def cost_of_each(
 ) -> list[Cost]:
     """Bits and bytes of each post by itself, as for `bits_per_byte`."""
     texts = [plain(post.text) for post in posts]
-    context = min(LONGEST_CONTEXT, getattr(model.config, "max_position_embeddings", LONGEST_CONTEXT))
+    context = context_of(model)
     rows = [
         (place, *row)
         for place, (post, text) in enumerate(zip(posts, texts, strict=True))
@@ -93,6 +93,11 @@ def cost_of_each(
     finally:
         model.train(training)
     return [Cost(bits=cost / math.log(2), bytes=len(text.encode())) for cost, text in zip(nats, texts, strict=True)]
+
+
+def context_of(model: Any) -> int:
+    """Tokens that are read at once at most."""
+    return min(LONGEST_CONTEXT, getattr(model.config, "max_position_embeddings", LONGEST_CONTEXT))
 
 
 def _nats(model: Any, ids: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from adapters.training.dataset import Post
 from adapters.training.paragraphs import head, plain
-from adapters.training.prompts import answer_ids
+from adapters.training.prompts import answer_ids, messages_for_brief, messages_with_examples, prompt_ids
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -24,19 +24,25 @@ Example = tuple[str, str]
 def draw(
     posts: Sequence[Post], tokenizer: PreTrainedTokenizerBase, *, tokens: int, seed: int | str, count: int = COUNT
 ) -> list[Example]:
-    """At most `count` of `posts` with at most `tokens` tokens of text together; the same seed draws the same ones.
+    """At most `count` of `posts` that take `tokens` tokens of the context together; the same seed draws the same ones.
 
     A post that is longer than its share is cut behind a sentence; what a short one leaves over goes to the next.
     """
-    chance = random.Random(str(seed))
-    drawn = chance.sample(list(posts), min(count, len(posts)))
+    drawn = random.Random(str(seed)).sample(list(posts), min(count, len(posts)))
     found: list[Example] = []
     for place, post in enumerate(drawn):
-        beginning = opening(post.text, tokenizer, tokens // (len(drawn) - place))
+        share = tokens // (len(drawn) - place)
+        beginning = opening(post.text, tokenizer, share - _size(tokenizer, (post.title, "a")))
         if beginning:
             found.append((post.title, beginning))
-            tokens -= len(answer_ids(tokenizer, beginning))
+            tokens -= _size(tokenizer, found[-1])
     return found
+
+
+def _size(tokenizer: PreTrainedTokenizerBase, example: Example) -> int:
+    # Its brief and the marks of two messages count, too.
+    request = messages_for_brief("")
+    return len(prompt_ids(tokenizer, messages_with_examples([example], request))) - len(prompt_ids(tokenizer, request))
 
 
 def opening(text: str, tokenizer: PreTrainedTokenizerBase, most: int) -> str:

@@ -41,10 +41,10 @@ def prepare(arguments: argparse.Namespace) -> None:
 
 def generate(arguments: argparse.Namespace) -> None:
     """Train, write and measure into one JSON; goes on where an earlier call ended."""
+    from adapters.training.rows import Rows
     from bench.style import plan
     from bench.style.generate import load, measure_every_voice, measure_own_voices, train_all, write_all
     from bench.style.run import Run
-    from bench.style.voices import Rows
 
     authors = corpora.read(arguments.posts)
     if arguments.only:

@@ -15,11 +15,12 @@ from adapters import base_model
 from adapters.training.dataset import Post
 from adapters.training.evaluation import cost_of_each
 from adapters.training.examples import Example, draw
+from adapters.training.rows import Rows
+from adapters.training.writing import write
 from bench.style.authors import Author
 from bench.style.plan import EXAMPLE_TOKENS, Text, Voice
 from bench.style.run import Run
-from bench.style.voices import Rows, train_voice
-from bench.style.writing import write
+from bench.style.voices import train_voice
 
 
 def load(folder: Path, device: str, *, tiny: bool) -> tuple[Any, Any]:
@@ -76,11 +77,15 @@ def write_all(run: Run, rows: Rows, tokenizer: Any, texts: Sequence[Text], token
         for key, text in wanted.items()
         if key not in run.texts and (text.request.voice is None or text.request.voice in run.voices)
     ]
+    done, started = 0, time.monotonic()
     with _timed(run, "writing"):
         for written in write(rows, tokenizer, ready, tokens=tokens, seed=seed):
             for key, text in written.items():
                 run.texts[key] = {**wanted[key].as_dict(), "text": text}
             run.save()
+            done += len(written)
+            pace = done * tokens / (time.monotonic() - started)
+            print(f"  wrote {done} of {len(ready)} texts, {pace:,.0f} tokens/s", flush=True)
 
 
 def measure_every_voice(run: Run, rows: Rows, tokenizer: Any, authors: Sequence[Author], seed: int) -> None:

@@ -11,13 +11,13 @@ from typing import Any, Final, Literal
 from adapters.style.meter import words
 from adapters.training.dataset import Post
 from adapters.training.examples import draw
+from adapters.training.writing import Request
 from bench.style.authors import Author, excerpts
 from bench.style.briefs import NEUTRAL
 from bench.style.voices import Job
-from bench.style.writing import Request
 
 EXAMPLE_TOKENS: Final = 1000
-"""Of five posts' beginnings before a request: what leaves a model of 135M parameters most of a context of 2048."""
+"""Of five posts' beginnings and their briefs before a request: half of the context in which costs are measured."""
 Condition = Literal["base", "base + 5", "voice", "voice + 5", "another's voice"]
 Briefs = Literal["own", "neutral"]
 

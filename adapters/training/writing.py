@@ -3,7 +3,6 @@ Knows prompts, sampling and how many rows fit. Knows nothing of who reads the te
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -11,14 +10,16 @@ from typing import Any, Final
 import torch
 
 from adapters.training.examples import Example
+from adapters.training.loss import layers_of
 from adapters.training.prompts import messages_for_brief, messages_with_examples, prompt_ids
+from adapters.training.rows import Rows
 from adapters.training.samples import TEMPERATURE, TOP_P
-from bench.style.voices import Rows
+from adapters.training.stopping import ShouldStop, never, stoppable
 
 REPETITION_PENALTY: Final = 1.05
 """As on the site (inference/prompting.py)."""
-ROWS_AT_ONCE: Final = {"cuda": 768, "cpu": 8}
-TOKENS_AT_ONCE: Final = {"cuda": 600_000, "cpu": 16_000}
+ROWS_AT_ONCE: Final = {"cuda": 768, "cpu": 32}
+TOKENS_AT_ONCE: Final = {"cuda": 600_000, "cpu": 24_000}
 """Of the KV cache: 23 kB each for the starter model in bf16, and as much again while it grows."""
 
 
@@ -37,12 +38,18 @@ class Request:
 
 
 def write(
-    rows: Rows, tokenizer: Any, requests: Sequence[Request], *, tokens: int, seed: int
+    rows: Rows,
+    tokenizer: Any,
+    requests: Sequence[Request],
+    *,
+    tokens: int,
+    seed: int,
+    should_stop: ShouldStop = never,
 ) -> Iterator[dict[str, str]]:
     """The texts by the requests' keys, batch by batch; every text has exactly `tokens` tokens.
 
     End-of-text is never chosen: the judges need texts of one length. A text depends on the batch it is written in,
-    because a batch has one source of chance.
+    because a batch has one source of chance. Raises Stopped when `should_stop()` becomes true.
     """
     prompts = [
         (
@@ -51,22 +58,19 @@ def write(
         )
         for request in requests
     ]
+    # The same texts for the same requests, in whatever order they come.
     prompts.sort(key=lambda pair: (len(pair[1]), pair[0].key))
     device = rows.model.device
     done = 0
     for batch in _batches(prompts, tokens, device.type):
-        started = time.monotonic()
-        longest = len(batch[-1][1])
-        ids = torch.full((len(batch), longest), tokenizer.pad_token_id or tokenizer.eos_token_id)
-        mask = torch.zeros_like(ids)
-        for row, (_, prompt) in enumerate(batch):  # filled up on the left: all go on from the same place
-            ids[row, longest - len(prompt) :] = torch.tensor(prompt)
-            mask[row, longest - len(prompt) :] = 1
-        torch.manual_seed(seed + done)
-        with torch.inference_mode(), rows.of([request.voice for request, _ in batch]):
+        ids, mask = pad_left([prompt for _, prompt in batch], tokenizer.eos_token_id, device)
+        voices = rows.of([request.voice for request, _ in batch])
+        stop = stoppable(layers_of(rows.model), should_stop)
+        with torch.random.fork_rng([device] if device.type == "cuda" else []), torch.inference_mode(), voices, stop:
+            torch.manual_seed(seed + done)
             written = rows.model.generate(
-                ids.to(device),
-                attention_mask=mask.to(device),
+                ids,
+                attention_mask=mask,
                 min_new_tokens=tokens,
                 max_new_tokens=tokens,
                 do_sample=True,
@@ -75,12 +79,21 @@ def write(
                 top_k=0,
                 repetition_penalty=REPETITION_PENALTY,
                 pad_token_id=tokenizer.eos_token_id,
-            )[:, longest:]  # (rows, tokens)
+            )[:, ids.shape[1] :]  # (rows, tokens)
         texts = tokenizer.batch_decode(written, skip_special_tokens=True)
         done += len(batch)
-        seconds = time.monotonic() - started
-        print(f"  wrote {done} of {len(prompts)} texts, {len(batch) * tokens / seconds:,.0f} tokens/s", flush=True)
         yield {request.key: text.strip() for (request, _), text in zip(batch, texts, strict=True)}
+
+
+def pad_left(prompts: Sequence[Sequence[int]], filling: int, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
+    """Ids and attention mask, each (rows, longest), filled up on the left: all rows go on from the same place."""
+    longest = max(map(len, prompts))
+    ids = torch.full((len(prompts), longest), filling)
+    mask = torch.zeros_like(ids)
+    for row, prompt in enumerate(prompts):
+        ids[row, longest - len(prompt) :] = torch.tensor(prompt)
+        mask[row, longest - len(prompt) :] = 1
+    return ids.to(device), mask.to(device)
 
 
 def _batches(
