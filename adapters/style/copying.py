@@ -82,6 +82,12 @@ def tokens(text: str) -> list[str]:
     return [found.translate(_QUOTES) for found in _TOKEN.findall(text.lower())]
 
 
+def runs(text: str, size: int) -> list[int]:
+    """A number for each run of `size` tokens, the same in every process; equal runs have equal ones."""
+    found: list[int] = _grams(np.array(_hashed(tokens(text)), dtype=np.uint64), size).tolist()
+    return found
+
+
 def _hashed(words: Sequence[str]) -> list[int]:
     return [_token_hash(word) for word in words]
 
