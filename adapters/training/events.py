@@ -83,5 +83,25 @@ class Sample:
     """What was written."""
 
 
-Event = Prepared | Baseline | Step | Evaluation | Sample
+@dataclass(frozen=True, kw_only=True)
+class Resumed:
+    """Training goes on from a checkpoint; what was told of later steps does not count any more."""
+
+    kind: ClassVar = "resumed"
+    step: int
+    """The last step that the checkpoint holds."""
+    steps: int
+    """As in Prepared."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Checkpoint:
+    """Everything that is needed to go on from here is on the disk."""
+
+    kind: ClassVar = "checkpoint"
+    step: int
+    """The last step that it holds."""
+
+
+Event = Prepared | Baseline | Step | Evaluation | Sample | Resumed | Checkpoint
 OnEvent = Callable[[Event], None]
