@@ -29,6 +29,9 @@ TEXTS: Final[dict[str, str]] = {
     # training
     "training.not_ready": "{sentence}",
     "training.active": "This voice is already being trained. Wait until that is done, or cancel it first.",
+    "training.too_many_of_yours": "{count} of your trainings are waiting or running, and no more are taken from one "
+    "author at a time. Wait until one is done, or cancel one.",
+    "training.queue_full": "Too many trainings are waiting on this site for another one. Try again in an hour.",
     "training.child_died": "Training stopped unexpectedly {attempts} times. Try again later; if it happens again, "
     "tell the site's operator.",
     "training.worker_lost": "The machine that trained this voice went away {attempts} times. Try again later; if it "

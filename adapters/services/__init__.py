@@ -4,11 +4,11 @@ Knows which function lies where. Knows nothing itself."""
 from adapters.errors import UserError
 from adapters.services.imports import run_import, start_import, sweep_imports
 from adapters.services.meter import Meter, measure
+from adapters.services.queue import queue_position
 from adapters.services.sweeping import sweep_training
 from adapters.services.training import (
     cancel_training,
     expected_recipe,
-    queue_position,
     requeue_training,
     submit_training,
 )

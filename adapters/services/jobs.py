@@ -3,7 +3,7 @@ Knows who may move a job: the worker that holds this attempt. Knows nothing of c
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from django.conf import settings
@@ -11,6 +11,7 @@ from django.db import transaction
 from django.db.models import F, Max, QuerySet
 from django.utils import timezone
 
+from accounts.models import User
 from adapters.errors import say
 from adapters.models import TrainingEvent, TrainingJob
 from adapters.services import bells
@@ -25,12 +26,34 @@ class Lost(Exception):
     """The job is not ours any more: taken over by somebody else, ended, or deleted with its voice."""
 
 
-def claim(job_id: int) -> TrainingJob | None:
-    """Take a queued job; None when it is somebody else's or over, as with every message that comes twice."""
-    now = timezone.now()
-    queued = TrainingJob.objects.filter(pk=job_id, state=TrainingJob.State.QUEUED)
-    moved = queued.update(state=TrainingJob.State.RUNNING, attempt=F("attempt") + 1, started_at=now, heartbeat_at=now)
-    return TrainingJob.objects.select_related("voice__owner").get(pk=job_id) if moved else None
+def claim() -> TrainingJob | None:
+    """Take the queued job whose turn it is; None when there is none that may begin.
+
+    Any number of workers may ask at once: each gets another job, and none waits for another's transaction.
+    """
+    at_once = settings.TRAINING_AT_ONCE_PER_AUTHOR
+    full: set[int] = set()
+    with transaction.atomic():
+        while True:
+            now = timezone.now()
+            waiting = TrainingJob.objects.claimable(now=now, at_once=at_once).exclude(voice__owner__in=full)
+            job = waiting.select_related("voice__owner").select_for_update(of=("self",), skip_locked=True).first()
+            if job is None:
+                return None
+            # One author's jobs are counted one after another: two workers may each have seen the last free place.
+            owner = User.objects.select_for_update(no_key=True).get(pk=job.voice.owner_id)
+            if TrainingJob.objects.filter(voice__owner=owner, state=TrainingJob.State.RUNNING).count() < at_once:
+                break
+            full.add(owner.pk)
+        TrainingJob.objects.filter(pk=job.pk).update(
+            state=TrainingJob.State.RUNNING,
+            attempt=F("attempt") + 1,
+            interrupted=False,
+            not_before=None,
+            started_at=now,
+            heartbeat_at=now,
+        )
+    return TrainingJob.objects.select_related("voice__owner").get(pk=job.pk)
 
 
 def held(job: TrainingJob, *, silent_since: datetime | None = None) -> Jobs:
@@ -69,11 +92,14 @@ def requeue(rows: Jobs, job_id: int, *, reason: str, refund: bool = False, delay
     With `refund` the attempt does not count. Only the worker that holds the job may ask for that: the next one gets the
     same number, and a worker that does not know that it lost the job would take itself for that one.
     """
+    now = timezone.now()
     with transaction.atomic():
         moved = rows.update(
             state=TrainingJob.State.QUEUED,
             attempt=F("attempt") - (1 if refund else 0),
-            heartbeat_at=timezone.now(),
+            interrupted=True,
+            not_before=now + timedelta(seconds=delay) if delay else None,
+            heartbeat_at=now,
         )
         if moved:
             _append(job_id, "requeued", {"reason": reason})
@@ -83,8 +109,9 @@ def requeue(rows: Jobs, job_id: int, *, reason: str, refund: bool = False, delay
 
 def retry_or_fail(rows: Jobs, job: TrainingJob, *, reason: str, error: str, message: str) -> bool:
     """After bad luck: once more, a little later each time, until the attempts are used up."""
-    if job.attempt < settings.TRAINING_ATTEMPTS:
-        return requeue(rows, job.pk, reason=reason, delay=5 * (job.attempt - 1))
+    tried = job.attempt - job.attempts_before
+    if tried < settings.TRAINING_ATTEMPTS:
+        return requeue(rows, job.pk, reason=reason, delay=5 * (tried - 1))
     return finish(rows, job.pk, outcome=TrainingJob.Outcome.FAILED, error=error, message=message)
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 import logging
 import shutil
 import time
+import uuid
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -39,16 +40,18 @@ class Child(Protocol):
 
     def train(self, job: str, spec: Spec) -> Iterator[Event | None]: ...
     def cancel(self, job: str) -> None: ...
-    def kill(self) -> None: ...
+    def abandon(self, job: str) -> bool: ...
 
 
-def run_training(*, job_id: int, child: Child) -> None:
-    """Train a queued job to its end. Does nothing when the job is somebody else's or over."""
-    if STOPPING.is_set():
-        return  # the row stays queued; the sweeper rings for it
-    job = jobs.claim(job_id)
-    if job is None:
-        return
+def run_next(*, child: Child) -> bool:
+    """Train the queued job whose turn it is to its end. False when there is none for this worker to take."""
+    job = None if STOPPING.is_set() else jobs.claim()  # else the row stays queued, and another worker is rung for
+    if job is not None:
+        _run(job, child)
+    return job is not None
+
+
+def _run(job: TrainingJob, child: Child) -> None:
     folders = Path(settings.VAR) / "training"
     for left in folders.glob(f"{job.pk}-*"):  # by a worker that was killed
         shutil.rmtree(left, ignore_errors=True)
@@ -64,8 +67,8 @@ def run_training(*, job_id: int, child: Child) -> None:
 
 
 def _train(job: TrainingJob, child: Child, folder: Path) -> tuple[Event, Wish | None]:
-    # One name per attempt: the end of an earlier one, still on its way, is not taken for the end of this one.
-    name = f"{job.pk}-{job.attempt}"
+    # A name of its own: the end of an earlier attempt, still on its way, is not taken for the end of this one.
+    name = f"{job.pk}-{job.attempt}-{uuid.uuid4().hex[:8]}"
     listening = _Listening(job=job)
     # Leaving early, as when the job is lost, closes the iterator, and that cancels the job in the child.
     with closing(child.train(name, _spec(job, folder))) as events:  # type: ignore[type-var]
@@ -76,8 +79,9 @@ def _train(job: TrainingJob, child: Child, folder: Path) -> tuple[Event, Wish | 
                 jobs.record(job, event["kind"], _told(event))
             if listening.hears():
                 child.cancel(name)
-            if listening.has_waited():
-                child.kill()  # which ends the iterator
+            if listening.has_waited() and not child.abandon(name):
+                # Others are in training in the same process: it stays, and this job is left to end by itself.
+                return {"kind": "cancelled"}, listening.wish
     raise AssertionError("the trainer ended without a last word")
 
 

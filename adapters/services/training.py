@@ -4,10 +4,10 @@ Knows when a voice may be trained and what is in the queue. Knows nothing of how
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Final
 
 from django.conf import settings
-from django.db import IntegrityError, transaction
-from django.db.models import Q
+from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
 from accounts.models import User
@@ -17,11 +17,15 @@ from adapters.services import base, bells, jobs
 from adapters.services.meter import measure
 from adapters.training.recipe import Recipe, recipe_for
 
+# Names Postgres's lock at the end of the queue; any number will do that nothing else on the site uses.
+QUEUE_DOOR: Final = 0x1D101EC7
+
 
 def submit_training(*, voice: Voice, by: User, recipe: Recipe | None = None) -> TrainingJob:
     """Queue the training of `voice` on its included writing.
 
-    Raises UserError when there is too little of it, when the voice is being trained already, or without a base model.
+    Raises UserError when there is too little of it, when the voice is being trained already, when its author or the
+    whole site has too many trainings waiting, or without a base model.
     """
     meter = measure(voice=voice)
     if not meter.ready.enough:
@@ -29,6 +33,7 @@ def submit_training(*, voice: Voice, by: User, recipe: Recipe | None = None) -> 
     chosen = recipe or expected_recipe(tokens=meter.tokens)
     try:
         with transaction.atomic():
+            _check_limits(voice)
             job = TrainingJob.objects.create(
                 voice=voice, requested_by=by, recipe=chosen.as_dict(), heartbeat_at=timezone.now()
             )
@@ -36,6 +41,17 @@ def submit_training(*, voice: Voice, by: User, recipe: Recipe | None = None) -> 
     except IntegrityError:  # `one_active_job_per_voice`: whoever was first has the job
         raise UserError("training.active") from None
     return job
+
+
+def _check_limits(voice: Voice) -> None:
+    """Within a transaction: from here to its end nobody else on the site joins the queue."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [QUEUE_DOOR])
+    active = TrainingJob.objects.active().filter(voice__owner=voice.owner_id).exclude(voice=voice).count()
+    if active >= settings.TRAINING_ACTIVE_PER_AUTHOR:
+        raise UserError("training.too_many_of_yours", count=active)
+    if TrainingJob.objects.filter(state=TrainingJob.State.QUEUED).count() >= settings.TRAINING_QUEUE_LIMIT:
+        raise UserError("training.queue_full")
 
 
 def expected_recipe(*, tokens: int) -> Recipe:
@@ -58,11 +74,3 @@ def cancel_training(*, job: TrainingJob) -> None:
 def requeue_training(*, job: TrainingJob) -> bool:
     """Take a running job from its worker and put it back into the queue: for staff, when the worker is stuck."""
     return jobs.requeue(jobs.held(job), job.pk, reason="The site's operator started it again.")
-
-
-def queue_position(*, job: TrainingJob) -> int:
-    """How many jobs come first: those that are running, and those that were queued before. 0 once it runs itself."""
-    if job.state != TrainingJob.State.QUEUED:
-        return 0
-    before = Q(state=TrainingJob.State.QUEUED, pk__lt=job.pk) | Q(state=TrainingJob.State.RUNNING)
-    return TrainingJob.objects.filter(before).count()

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import environ
 from csp.constants import NONE, SELF
 
-from config import embedded
+from config import accelerator, embedded
 
 BASE_DIR = Path(__file__).resolve().parents[2]
 env = environ.Env()
@@ -201,6 +201,14 @@ INFERENCE_SECRET = env("IDIOLECT_INFERENCE_SECRET", default="") or embedded.kept
 INFERENCE_MEMORY = env("IDIOLECT_INFERENCE_MEMORY", default="")
 INFERENCE_HOST_MEMORY = env("IDIOLECT_INFERENCE_HOST_MEMORY", default="")
 METRICS_PREFIX = env("IDIOLECT_METRICS_PREFIX", default="")
+ON_GPU = accelerator.on_gpu(DEVICE)
+# So many jobs share one loaded base model; on a CPU two would only take each other's time.
+TRAINING_JOBS = accelerator.number(env("IDIOLECT_TRAIN_JOBS", default="auto"), auto=8 if ON_GPU else 1)
+CELERY_WORKER_CONCURRENCY = TRAINING_JOBS  # the other queue's worker says its own number
+# Limits: in training at once, and waiting or in training, of one author; waiting on the whole site.
+TRAINING_AT_ONCE_PER_AUTHOR = env.int("IDIOLECT_TRAIN_AT_ONCE_PER_AUTHOR", default=4)
+TRAINING_ACTIVE_PER_AUTHOR = env.int("IDIOLECT_TRAIN_ACTIVE_PER_AUTHOR", default=20)
+TRAINING_QUEUE_LIMIT = env.int("IDIOLECT_TRAIN_QUEUE_LIMIT", default=500)
 # A job whose heartbeat is older than this has lost its worker.
 TRAINING_HEARTBEAT_TIMEOUT = env.int("IDIOLECT_HEARTBEAT_TIMEOUT", default=60)
 TRAINING_ATTEMPTS = env.int("IDIOLECT_TRAINING_ATTEMPTS", default=3)

@@ -2,68 +2,22 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
-from urllib.parse import urlsplit
 
 import psutil
 import pytest
-from django.db import connection
 
 from adapters.models import TrainingJob, Version
 from adapters.services import submit_training, sweep_training
-from config import stack
+from tests.adapters.conftest import wait_until
 from tests.adapters.test_tasks import QUICK, trained_voice
 
 __all__ = ["trained_voice"]
-ROOT = Path(__file__).resolve().parents[2]
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.model, pytest.mark.usefixtures("base_model")]
 State = TrainingJob.State
-
-
-@pytest.fixture
-def start_worker(own_folders, settings) -> Iterator[Callable[[], subprocess.Popen[bytes]]]:
-    """The training worker as `manage.py up` starts it, on this test's database and folders."""
-    url = urlsplit(os.environ["DATABASE_URL"])._replace(path="/" + connection.settings_dict["NAME"]).geturl()
-    environment = {
-        **os.environ,
-        "DATABASE_URL": url,
-        "IDIOLECT_VAR": str(settings.VAR),
-        "IDIOLECT_ADAPTER_STORE": str(settings.ADAPTER_STORE),
-        "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "platform")]),
-    }
-    started = []
-
-    def start() -> subprocess.Popen[bytes]:
-        command = [
-            sys.executable,
-            "-m",
-            "celery",
-            "--app",
-            "config",
-            "--quiet",
-            *stack.worker("training", concurrency=1),
-        ]
-        started.append(subprocess.Popen(command, cwd=ROOT, env=environment))
-        return started[-1]
-
-    yield start
-    for worker in started:
-        worker.kill()
-        worker.wait()
-
-
-def wait_until(condition: Callable[[], object], what: str, seconds: float = 120) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, f"{what}: not within {seconds} s"
-        time.sleep(0.1)
 
 
 def children(worker: subprocess.Popen[bytes]) -> list[psutil.Process]:

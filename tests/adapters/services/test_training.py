@@ -95,12 +95,12 @@ def test_a_queued_training_is_cancelled_at_once_and_the_voice_can_be_trained_aga
     job.refresh_from_db()
     assert (job.state, job.outcome) == (State.FINISHED, Outcome.CANCELLED)
     assert [event.kind for event in job.events.all()] == ["finished"]
-    assert jobs.claim(job.pk) is None
+    assert jobs.claim() is None
     submit_training(voice=job.voice, by=job.voice.owner)
 
 
 def test_cancelling_a_running_training_asks_its_worker(job):
-    running = jobs.claim(job.pk)
+    running = jobs.claim()
     assert not jobs.cancel_requested(running)
     cancel_training(job=job)
     assert jobs.cancel_requested(running)
@@ -109,7 +109,7 @@ def test_cancelling_a_running_training_asks_its_worker(job):
 
 
 def test_cancelling_a_training_whose_worker_is_gone_ends_it(job):
-    jobs.claim(job.pk)
+    jobs.claim()
     TrainingJob.objects.update(heartbeat_at=timezone.now() - timedelta(hours=1))
     cancel_training(job=job)
     job.refresh_from_db()
@@ -117,7 +117,7 @@ def test_cancelling_a_training_whose_worker_is_gone_ends_it(job):
 
 
 def test_cancelling_what_is_over_changes_nothing(job):
-    running = jobs.claim(job.pk)
+    running = jobs.claim()
     jobs.finish(jobs.held(running), job.pk, outcome=Outcome.FAILED, message="It broke.")
     cancel_training(job=job)
     job.refresh_from_db()
@@ -127,7 +127,7 @@ def test_cancelling_what_is_over_changes_nothing(job):
 def test_the_queue_counts_what_comes_first(author, job):
     second, third = other_job(author, "Second"), other_job(author, "Third")
     assert [queue_position(job=each) for each in (job, second, third)] == [0, 1, 2]
-    jobs.claim(job.pk)
+    jobs.claim()
     job.refresh_from_db()
     assert [queue_position(job=each) for each in (job, second, third)] == [0, 1, 2]
     cancel_training(job=second)
@@ -139,7 +139,7 @@ def test_only_one_of_many_workers_gets_a_job(job):
 
     def work():
         try:
-            claimed.append(jobs.claim(job.pk))
+            claimed.append(jobs.claim())
         finally:
             connection.close()
 
@@ -153,7 +153,7 @@ def test_only_one_of_many_workers_gets_a_job(job):
 
 
 def test_events_written_at_the_same_moment_are_numbered_without_a_gap(job):
-    running = jobs.claim(job.pk)
+    running = jobs.claim()
 
     def tell():
         try:

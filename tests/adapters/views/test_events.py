@@ -45,7 +45,7 @@ def at(job: TrainingJob, query: str = "") -> str:
 
 @pytest.fixture
 def running(job) -> TrainingJob:
-    return jobs.claim(job.pk)
+    return jobs.claim()
 
 
 def tell(job: TrainingJob, *told: tuple[str, dict[str, Any]]) -> None:
@@ -146,7 +146,7 @@ async def test_a_waiting_training_tells_how_many_come_first_and_when_that_change
     assert await anext(stream) == 'event: state\ndata: {"state": "queued", "before": 1}\n\n'
     await sync_to_async(cancel_training)(job=first)
     assert '"before": 0' in await asyncio.wait_for(anext(stream), 5)
-    claimed = await sync_to_async(jobs.claim)(job.pk)
+    claimed = await sync_to_async(jobs.claim)()
     assert '"state": "running"' in await asyncio.wait_for(anext(stream), 5)
     await sync_to_async(finish)(claimed)
     assert '"kind": "finished"' in await asyncio.wait_for(anext(stream), 5)

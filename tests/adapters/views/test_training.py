@@ -87,7 +87,7 @@ class TestATraining:
         assert "You cancelled this training before it began." in page_of(browser, job)
 
     def test_that_runs_shows_everything_so_far_without_a_script(self, browser, job):
-        running = jobs.claim(job.pk)
+        running = jobs.claim()
         for kind, data in [
             ("loading", {"base_model": "base"}),
             ("prepared", {"train_posts": 4, "held_out_posts": 2, "steps": 1000}),
@@ -112,18 +112,18 @@ class TestATraining:
         }
 
     def test_that_is_being_cancelled_says_so(self, browser, job):
-        jobs.claim(job.pk)
+        jobs.claim()
         page = browser.post(at("job-cancel", job.pk), follow=True).text
         assert "Stopping" in page
         assert "disabled" in page
 
     def test_that_was_begun_again_says_why(self, browser, job):
-        running = jobs.claim(job.pk)
+        running = jobs.claim()
         jobs.requeue(jobs.held(running), job.pk, reason="The site is being restarted.")
         assert "The site is being restarted. The training was begun again" in page_of(browser, job)
 
     def test_that_made_a_voice_leads_to_drafting(self, browser, job, make_version):
-        running = jobs.claim(job.pk)
+        running = jobs.claim()
         jobs.record(running, "prepared", {"train_posts": 4, "held_out_posts": 2, "steps": 9})
         make_version(2, job=job, metrics={"gain": 0.12})
         jobs.finish(
@@ -144,7 +144,7 @@ class TestATraining:
 
     @pytest.mark.parametrize("outcome", [Outcome.FAILED, Outcome.NOT_BETTER, Outcome.CANCELLED])
     def test_that_ended_otherwise_says_how_and_what_to_do(self, browser, job, outcome):
-        running = jobs.claim(job.pk)
+        running = jobs.claim()
         jobs.finish(jobs.held(running), job.pk, outcome=outcome, message="Do <this>.")
         page = page_of(browser, job)
         assert "Do &lt;this&gt;." in page
