@@ -9,6 +9,8 @@ from typing import Any, Final, Protocol
 
 # More points than a curve on a screen can show are averaged away.
 POINTS: Final = 200
+# What puts a job back into the queue: bad luck, or its author's wish.
+AGAIN: Final = frozenset({"requeued", "continued"})
 
 
 class Told(Protocol):
@@ -47,7 +49,7 @@ class Measured:
 
 @dataclass(kw_only=True)
 class Story:
-    """A job's latest attempt, as far as it has come."""
+    """A job as far as it has come, over all of its attempts."""
 
     last_seq: int = 0
     """The next events are numbered from one above."""
@@ -66,7 +68,11 @@ class Story:
     finished: dict[str, Any] = field(default_factory=dict)
     """How it ended."""
     again: str = ""
-    """Why it had to be begun anew, when it had to."""
+    """Why it was taken up again, when it was."""
+    pending: bool = False
+    """Taken up again, but not yet heard whether it goes on or begins anew."""
+    resumed: int | None = None
+    """After which step it went on; None when it was begun from the start."""
 
     @property
     def best(self) -> Measured | None:
@@ -92,15 +98,25 @@ class Story:
         """The held-out curve in words, for its table."""
         return [point.words for point in self.measured]
 
+    def go_on(self, *, after: int) -> None:
+        """Steps beyond the checkpoint are made again."""
+        self.pending, self.resumed = False, after
+        self.losses = [(step, loss) for step, loss in self.losses if step <= after]
+        self.measured = [point for point in self.measured if point.step <= after]
+
 
 def tell(events: Iterable[Told]) -> Story:
-    """The story of `events`, which are in order. One that was taken up again starts anew."""
+    """The story of `events`, which are in order. A job that goes on from a checkpoint keeps what led there."""
     story = Story()
     for event in events:
         data = event.data
-        if event.kind == "requeued":
-            story = Story(again=data["reason"])
+        if event.kind in AGAIN:
+            story.again, story.pending, story.step, story.finished = data["reason"], True, {}, {}
+        elif event.kind == "resumed":
+            story.go_on(after=data["step"])
         elif event.kind == "prepared":
+            if story.pending:
+                story = Story(again=story.again)
             story.prepared = data
         elif event.kind == "baseline":
             story.base = data["bits_per_byte"]
@@ -112,7 +128,7 @@ def tell(events: Iterable[Told]) -> Story:
         elif event.kind == "finished":
             story.finished = data
         if event.kind != "evaluation":
-            story.stage = event.kind
+            story.stage = "queued" if event.kind in AGAIN else event.kind
         story.last_seq = event.seq
     return story
 

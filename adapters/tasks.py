@@ -39,6 +39,11 @@ def sweep_training() -> None:
 
 
 @shared_task
+def sweep_checkpoints() -> None:
+    services.sweep_checkpoints()
+
+
+@shared_task
 def sweep_imports() -> None:
     services.sweep_imports()
 

@@ -2,12 +2,14 @@
 Knows which function lies where. Knows nothing itself."""
 
 from adapters.errors import UserError
+from adapters.services.checkpoints import sweep_checkpoints
 from adapters.services.imports import run_import, start_import, sweep_imports
 from adapters.services.meter import Meter, measure
 from adapters.services.queue import queue_position
 from adapters.services.sweeping import sweep_training
 from adapters.services.training import (
     cancel_training,
+    continue_training,
     expected_recipe,
     requeue_training,
     submit_training,
@@ -22,6 +24,7 @@ __all__ = [
     "UserError",
     "add_text",
     "cancel_training",
+    "continue_training",
     "create_voice",
     "delete_sample",
     "delete_voice",
@@ -36,6 +39,7 @@ __all__ = [
     "set_included",
     "start_import",
     "submit_training",
+    "sweep_checkpoints",
     "sweep_imports",
     "sweep_training",
 ]

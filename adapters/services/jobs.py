@@ -4,6 +4,7 @@ Knows who may move a job: the worker that holds this attempt. Knows nothing of c
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Final
 
 from django.conf import settings
@@ -14,10 +15,11 @@ from django.utils import timezone
 from accounts.models import User
 from adapters.errors import say
 from adapters.models import TrainingEvent, TrainingJob
-from adapters.services import bells
+from adapters.services import bells, checkpoints
 
 CANCELLED: Final = "You cancelled this training. Your writing is as it was; train again whenever you like."
 CANCELLED_WAITING: Final = "You cancelled this training before it began."
+CONTINUED: Final = "You had this training continued."
 
 Jobs = QuerySet[TrainingJob]
 
@@ -86,6 +88,12 @@ def record(job: TrainingJob, kind: str, data: dict[str, Any]) -> None:
         _append(job.pk, kind, data)
 
 
+def saved(job: TrainingJob, step: int) -> None:
+    """A checkpoint after `step` is on the disk; it counts as a heartbeat. Raises Lost."""
+    if not held(job).update(checkpoint_step=step, heartbeat_at=timezone.now()):
+        raise Lost(job.pk)
+
+
 def requeue(rows: Jobs, job_id: int, *, reason: str, refund: bool = False, delay: float = 0) -> bool:
     """Back into the queue, for `reason` in words. False when not held.
 
@@ -112,11 +120,47 @@ def retry_or_fail(rows: Jobs, job: TrainingJob, *, reason: str, error: str, mess
     tried = job.attempt - job.attempts_before
     if tried < settings.TRAINING_ATTEMPTS:
         return requeue(rows, job.pk, reason=reason, delay=5 * (tried - 1))
-    return finish(rows, job.pk, outcome=TrainingJob.Outcome.FAILED, error=error, message=message)
+    return finish(rows, job.pk, outcome=TrainingJob.Outcome.FAILED, error=error, message=message, keep_checkpoint=True)
+
+
+def cancel(rows: Jobs, job_id: int, *, message: str = CANCELLED) -> bool:
+    """End a job because its author wants it; what was saved stays, so that it can be continued. False when not held."""
+    return finish(rows, job_id, outcome=TrainingJob.Outcome.CANCELLED, message=message, keep_checkpoint=True)
+
+
+def resume(job: TrainingJob) -> bool:
+    """Queue an ended job again that has a checkpoint. False when it has none any more or is active by now.
+
+    Raises IntegrityError when another job of its voice is active.
+    """
+    ended = TrainingJob.objects.filter(pk=job.pk, state=TrainingJob.State.FINISHED).exclude(checkpoint_step=None)
+    with transaction.atomic():
+        moved = ended.update(
+            state=TrainingJob.State.QUEUED,
+            outcome="",
+            message="",
+            error="",
+            cancel_requested=False,
+            attempts_before=F("attempt"),
+            not_before=None,
+            heartbeat_at=timezone.now(),
+            finished_at=None,
+        )
+        if moved:
+            _append(job.pk, "continued", {"reason": CONTINUED})
+            bells.ring(bells.TRAINING, job.pk)
+    return bool(moved)
 
 
 def finish(
-    rows: Jobs, job_id: int, *, outcome: TrainingJob.Outcome, message: str, error: str = "", **data: Any
+    rows: Jobs,
+    job_id: int,
+    *,
+    outcome: TrainingJob.Outcome,
+    message: str,
+    error: str = "",
+    keep_checkpoint: bool = False,
+    **data: Any,
 ) -> bool:
     """End a job, and tell it with `data` in its last event. False when not held."""
     with transaction.atomic():
@@ -125,8 +169,12 @@ def finish(
             outcome=outcome,
             message=message[:500],
             error=error,
+            interrupted=False,
             finished_at=timezone.now(),
+            **({} if keep_checkpoint else {"checkpoint_step": None}),
         )
+        if moved and not keep_checkpoint:
+            transaction.on_commit(partial(checkpoints.delete, job_id))
         if moved:
             _append(job_id, "finished", {"outcome": outcome, "message": message, "error": error, **data})
     return bool(moved)

@@ -16,11 +16,10 @@ from typing import Any, Final, Literal, Protocol
 from django.conf import settings
 
 from adapters.errors import say
-from adapters.models import Sample, TrainingJob
-from adapters.services import jobs
+from adapters.models import TrainingJob
+from adapters.services import checkpoints, jobs
 from adapters.services.stopping import STOPPING
 from adapters.services.versions import publish
-from adapters.training.dataset import Post
 from adapters.training.recipe import Recipe
 from adapters.training.spec import Spec
 
@@ -76,13 +75,20 @@ def _train(job: TrainingJob, child: Child, folder: Path) -> tuple[Event, Wish | 
             if event is not None:
                 if event["kind"] in {"saved", "cancelled", "failed"}:
                     return event, listening.wish
-                jobs.record(job, event["kind"], _told(event))
+                _keep(job, event)
             if listening.hears():
                 child.cancel(name)
             if listening.has_waited() and not child.abandon(name):
                 # Others are in training in the same process: it stays, and this job is left to end by itself.
                 return {"kind": "cancelled"}, listening.wish
     raise AssertionError("the trainer ended without a last word")
+
+
+def _keep(job: TrainingJob, event: Event) -> None:
+    if event["kind"] == "checkpoint":
+        jobs.saved(job, event["step"])  # nothing happened that an author would watch
+    else:
+        jobs.record(job, event["kind"], _told(event))
 
 
 @dataclass(kw_only=True)
@@ -119,7 +125,7 @@ def _end(job: TrainingJob, last: Event, wish: Wish | None) -> None:
     held = jobs.held(job)
     # Asked again here, because it may have been wished for in the moment in which the trainer ended.
     if wish == "cancel" or jobs.cancel_requested(job):
-        jobs.finish(held, job.pk, outcome=TrainingJob.Outcome.CANCELLED, message=jobs.CANCELLED)
+        jobs.cancel(held, job.pk)
     elif last["kind"] == "saved":
         _publish(job, last)
     # The system that stops this worker often stops its child in the same moment.
@@ -150,12 +156,13 @@ def _child_died() -> dict[str, str]:
 
 
 def _spec(job: TrainingJob, folder: Path) -> Spec:
-    samples = Sample.objects.filter(voice=job.voice_id, included=True)
+    posts = checkpoints.posts_of(job)
     return Spec(
-        posts=[Post(id=sample.pk, title=sample.title, text=sample.text, date=sample.date) for sample in samples],
+        posts=posts,
         recipe=Recipe.from_dict(job.recipe),
         voice=job.voice.api_name,
         out=folder,
+        checkpoint=checkpoints.prepare(job, posts),
         manifest={"job": job.pk, "attempt": job.attempt},
     )
 

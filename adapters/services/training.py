@@ -1,4 +1,4 @@
-"""Training as its author sees it: asked for, waiting, cancelled.
+"""Training as its author sees it: asked for, waiting, cancelled, continued.
 Knows when a voice may be trained and what is in the queue. Knows nothing of how a worker runs a job."""
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from django.utils import timezone
 from accounts.models import User
 from adapters.errors import UserError
 from adapters.models import TrainingJob, Voice
-from adapters.services import base, bells, jobs
+from adapters.services import base, bells, checkpoints, jobs
 from adapters.services.meter import measure
 from adapters.training.recipe import Recipe, recipe_for
 
@@ -62,13 +62,30 @@ def expected_recipe(*, tokens: int) -> Recipe:
 def cancel_training(*, job: TrainingJob) -> None:
     """End a queued job at once; ask the worker of a running one, which listens twice a second. Harmless afterwards."""
     waiting = TrainingJob.objects.filter(pk=job.pk, state=TrainingJob.State.QUEUED)
-    if jobs.finish(waiting, job.pk, outcome=TrainingJob.Outcome.CANCELLED, message=jobs.CANCELLED_WAITING):
+    begun = waiting.exclude(checkpoint_step=None)
+    if jobs.cancel(begun, job.pk) or jobs.cancel(waiting, job.pk, message=jobs.CANCELLED_WAITING):
         return
     TrainingJob.objects.filter(pk=job.pk, state=TrainingJob.State.RUNNING).update(cancel_requested=True)
     # Nobody listens where the worker is gone: then it ends here, not when the sweeper comes by.
     silent = timezone.now() - timedelta(seconds=settings.TRAINING_HEARTBEAT_TIMEOUT)
     orphaned = TrainingJob.objects.filter(pk=job.pk, state=TrainingJob.State.RUNNING, heartbeat_at__lt=silent)
-    jobs.finish(orphaned, job.pk, outcome=TrainingJob.Outcome.CANCELLED, message=jobs.CANCELLED)
+    jobs.cancel(orphaned, job.pk)
+
+
+def continue_training(*, job: TrainingJob) -> None:
+    """Queue a job that was cancelled, or failed for no fault of its writing, to go on where it was saved last.
+
+    Raises UserError when nothing is saved, when that does not fit any more, or as `submit_training` does.
+    """
+    if obstacle := checkpoints.obstacle(job):
+        raise UserError(obstacle)
+    try:
+        with transaction.atomic():
+            _check_limits(job.voice)
+            if not jobs.resume(job):
+                raise UserError("training.no_checkpoint")
+    except IntegrityError:
+        raise UserError("training.active") from None
 
 
 def requeue_training(*, job: TrainingJob) -> bool:

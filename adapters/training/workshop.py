@@ -74,6 +74,8 @@ class Workshop:
         if not ready.enough:
             job.end("failed", error="training.not_ready", message=ready.message, infrastructure=False)
             return
+        if spec.checkpoint:
+            spec.checkpoint.parent.mkdir(parents=True, exist_ok=True)
         if not job.begin_training():
             return
         training = Training(

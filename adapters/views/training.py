@@ -3,6 +3,7 @@ Knows nothing of how a job runs, or of its stream of events."""
 
 from __future__ import annotations
 
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
@@ -58,6 +59,7 @@ def job_detail(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
         "job": job,
         "story": told,
         "before": services.queue_position(job=job),
+        "days_kept": settings.CHECKPOINT_DAYS,
         "recipe": in_words(Recipe.from_dict(job.recipe)),
         "number": TrainingJob.objects.filter(voice=voice, pk__lte=job.pk).count(),
     }
@@ -70,6 +72,18 @@ def job_cancel(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
     job = get_object_or_404(TrainingJob, voice=voice, pk=pk)
     if request.method == "POST":
         services.cancel_training(job=job)
+    return redirect("voices:job", voice.slug, job.pk)
+
+
+@login_required
+def job_continue(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
+    voice = find_voice(request, slug)
+    job = get_object_or_404(TrainingJob, voice=voice, pk=pk)
+    if request.method == "POST":
+        try:
+            services.continue_training(job=job)
+        except services.UserError as error:
+            messages.error(request, str(error))
     return redirect("voices:job", voice.slug, job.pk)
 
 

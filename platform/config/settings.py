@@ -185,6 +185,7 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BEAT_SCHEDULE_FILENAME = str(VAR / "run" / "beat")
 CELERY_BEAT_SCHEDULE = {
     "sweep-training": {"task": "adapters.tasks.sweep_training", "schedule": 15.0},
+    "sweep-checkpoints": {"task": "adapters.tasks.sweep_checkpoints", "schedule": 300.0},
     "sweep-imports": {"task": "adapters.tasks.sweep_imports", "schedule": 30.0},
     "sweep-generations": {"task": "inference.tasks.sweep_generations", "schedule": 30.0},
 }
@@ -212,6 +213,8 @@ TRAINING_QUEUE_LIMIT = env.int("IDIOLECT_TRAIN_QUEUE_LIMIT", default=500)
 # A job whose heartbeat is older than this has lost its worker.
 TRAINING_HEARTBEAT_TIMEOUT = env.int("IDIOLECT_HEARTBEAT_TIMEOUT", default=60)
 TRAINING_ATTEMPTS = env.int("IDIOLECT_TRAINING_ATTEMPTS", default=3)
+# Trainings that were cancelled can be continued for so long.
+CHECKPOINT_DAYS = env.int("IDIOLECT_CHECKPOINT_DAYS", default=14)
 TRAINING_IDLE_SECONDS = env.int("IDIOLECT_TRAINING_IDLE_SECONDS", default=600)
 
 LOGGING = {

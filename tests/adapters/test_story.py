@@ -48,14 +48,39 @@ def test_the_best_measurement_is_the_least():
     assert seen.measured[1].gain is None
 
 
-def test_a_job_that_was_taken_up_again_starts_anew_and_says_why():
-    seen = told(
-        ("prepared", {"steps": 9}),
-        ("baseline", {"bits_per_byte": 1.0}),
-        ("step", step(1)),
-        ("requeued", {"reason": "Why."}),
-    )
-    assert (seen.prepared, seen.base, seen.losses, seen.again, seen.last_seq) == ({}, None, [], "Why.", 4)
+BEFORE = [
+    ("prepared", {"steps": 9}),
+    ("baseline", {"bits_per_byte": 1.0}),
+    ("step", step(1)),
+    ("step", step(2)),
+    ("evaluation", evaluation(2, 0.9)),
+    ("step", step(3)),
+    ("step", step(4)),
+    ("evaluation", evaluation(4, 0.8)),
+    ("step", step(5)),
+]
+
+
+@pytest.mark.parametrize("kind", ["requeued", "continued"])
+def test_a_job_that_waits_to_be_taken_up_again_keeps_its_curves_and_says_why(kind):
+    seen = told(*BEFORE, (kind, {"reason": "Why."}))
+    assert (seen.stage, seen.again, seen.pending, seen.step) == ("queued", "Why.", True, {})
+    assert (seen.base, len(seen.losses), len(seen.measured), seen.last_seq) == (1.0, 5, 2, 10)
+
+
+def test_a_job_that_goes_on_from_a_checkpoint_keeps_its_curves_up_to_there():
+    resumed = ("resumed", {"step": 3, "steps": 9})
+    seen = told(*BEFORE, ("requeued", {"reason": "Why."}), ("loading", {}), resumed, ("prepared", {"steps": 9}))
+    assert (seen.again, seen.pending, seen.resumed) == ("Why.", False, 3)
+    assert seen.curves == {"base": 1.0, "steps": 9, "losses": [[1, 3.0], [2, 3.0], [3, 3.0]], "heldOut": [[2, 0.9]]}
+    on = told(*BEFORE, ("requeued", {"reason": "Why."}), resumed, ("step", step(4, 2.0)))
+    assert on.losses[-1] == (4, 2.0)
+
+
+def test_a_job_that_is_begun_anew_starts_with_empty_curves_and_says_why():
+    seen = told(*BEFORE, ("requeued", {"reason": "Why."}), ("loading", {}), ("prepared", {"steps": 8}))
+    assert (seen.prepared, seen.base, seen.losses, seen.measured) == ({"steps": 8}, None, [], [])
+    assert (seen.again, seen.pending, seen.resumed) == ("Why.", False, None)
 
 
 def test_the_figures_of_the_latest_step_are_put_into_words():

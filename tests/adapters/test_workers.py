@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections import Counter
 from collections.abc import Callable
 
+import psutil
 import pytest
 from django.utils import timezone
+from kombu import Connection
+from redis import Redis
 
 from adapters.models import TrainingEvent, TrainingJob
-from adapters.services import bells, cancel_training, create_voice
+from adapters.services import bells, cancel_training, checkpoints, continue_training, create_voice, sweep_training
 from adapters.training.recipe import Recipe
+from config import embedded
+from config.celery import app
 from tests.adapters.conftest import Worker, wait_until
+from tests.adapters.training.napping import STEPS_A_CHECKPOINT
 
 pytestmark = pytest.mark.django_db(transaction=True)
 State, Outcome = TrainingJob.State, TrainingJob.Outcome
@@ -51,3 +59,88 @@ def test_two_workers_share_the_queue_and_train_nothing_twice(start_napping, make
     assert [job.outcome for job in jobs] == [Outcome.CANCELLED] * 4 + [Outcome.PUBLISHED] * 6
     assert {job.attempt for job in jobs} == {1}
     assert TrainingEvent.objects.filter(kind="prepared").count() == len(endless + wanted)
+
+
+def steps(job: TrainingJob) -> list[int]:
+    return list(job.events.filter(kind="step").order_by("seq").values_list("data__step", flat=True))
+
+
+def went_on_after(job: TrainingJob) -> int:
+    """Where its last attempt went on; its steps lead there without a gap."""
+    step = job.events.filter(kind="resumed").latest("seq").data["step"]
+    before = job.events.filter(kind="resumed").latest("seq").seq
+    assert job.events.filter(kind="step", seq__gt=before).earliest("seq").data["step"] == step + 1
+    return int(step)
+
+
+def test_a_killed_trainer_costs_the_steps_since_the_last_checkpoint(start_napping, make_author):
+    worker = start_napping(NAP_SECONDS="0.05")
+    job = submit(make_author(), epochs=6)
+    wait_until(lambda: len(steps(job)) > STEPS_A_CHECKPOINT + 1, "a checkpoint", 60)
+    [trainer] = psutil.Process(worker.pid).children()
+    trainer.kill()
+    wait_until(lambda: not TrainingJob.objects.active().exists(), "the end of the training", 60)
+    job.refresh_from_db()
+    assert (job.outcome, job.attempt) == (Outcome.PUBLISHED, 2)
+    lost = job.events.get(kind="requeued").seq
+    last = job.events.filter(kind="step", seq__lt=lost).latest("seq").data["step"]
+    assert last - went_on_after(job) <= STEPS_A_CHECKPOINT
+
+
+def test_a_killed_worker_costs_the_steps_since_the_last_checkpoint(start_napping, make_author, settings):
+    worker = start_napping(NAP_SECONDS="0.05")
+    job = submit(make_author(), epochs=6)
+    wait_until(lambda: len(steps(job)) > STEPS_A_CHECKPOINT + 1, "a checkpoint", 60)
+    worker.kill()  # and its trainer with it, as with the whole machine
+    worker.wait()
+    last = steps(job)[-1]
+    settings.TRAINING_HEARTBEAT_TIMEOUT = 0
+    sweep_training()
+    start_napping()
+    wait_until(lambda: not TrainingJob.objects.active().exists(), "the end of the training", 60)
+    job.refresh_from_db()
+    assert (job.outcome, job.attempt) == (Outcome.PUBLISHED, 2)
+    # What the trainer had saved, but nobody had heard of yet, is not lost either.
+    assert last - went_on_after(job) <= STEPS_A_CHECKPOINT
+    assert not checkpoints.folder(job.pk).exists()
+
+
+def test_a_training_that_was_cancelled_is_continued_by_any_worker(start_napping, make_author):
+    first = start_napping(NAP_SECONDS="0.05")
+    job = submit(make_author(), epochs=6)
+    wait_until(lambda: len(steps(job)) > 7, "some steps", 60)
+    cancel_training(job=job)
+    wait_until(lambda: not TrainingJob.objects.active().exists(), "the cancel", 5)
+    first.kill()
+    job.refresh_from_db()
+    stopped_after = job.checkpoint_step
+    assert stopped_after >= 7
+    continue_training(job=job)
+    start_napping()
+    wait_until(lambda: not TrainingJob.objects.active().exists(), "the end of the training", 60)
+    job.refresh_from_db()
+    assert (job.outcome, went_on_after(job)) == (Outcome.PUBLISHED, stopped_after)
+    assert steps(job) == list(range(1, 61)), "no step twice, none left out"
+
+
+def test_a_broker_that_is_killed_costs_nothing(start_napping, make_author, tmp_path, monkeypatch):
+    data = tmp_path / "redis"
+    with embedded.redis(data) as url:
+        monkeypatch.setattr(bells.app, "send_task", lambda *args, **options: ring(url, *args, **options))
+        start_napping(REDIS_URL=url, NAP_SECONDS="0.05")
+        job = submit(make_author(), epochs=6)
+        wait_until(lambda: steps(job), "the first step", 60)
+        os.kill(Redis.from_url(url).info("server")["process_id"], signal.SIGKILL)
+        wait_until(lambda: not TrainingJob.objects.active().exists(), "the end of the training", 60)
+    job.refresh_from_db()
+    assert (job.outcome, job.attempt) == (Outcome.PUBLISHED, 1)
+    with embedded.redis(data) as again:
+        assert again == url
+        submit(make_author(), epochs=1)
+        wait_until(lambda: not TrainingJob.objects.active().exists(), "the end of the next one", 60)
+    assert {job.outcome for job in TrainingJob.objects.all()} == {Outcome.PUBLISHED}
+
+
+def ring(url: str, *args: object, **options: object) -> None:
+    with Connection(url) as connection:
+        type(app).send_task(app, *args, connection=connection, **options)

@@ -9,7 +9,7 @@ import pytest
 from django.urls import reverse
 
 from adapters.models import TrainingJob, Version
-from adapters.services import UserError, create_voice, expected_recipe, jobs, measure, submit_training
+from adapters.services import UserError, checkpoints, create_voice, expected_recipe, jobs, measure, submit_training
 from adapters.training.recipe import in_words
 from tests.adapters.test_story import evaluation, step
 from tests.inference.conftest import make_version
@@ -117,10 +117,35 @@ class TestATraining:
         assert "Stopping" in page
         assert "disabled" in page
 
-    def test_that_was_begun_again_says_why(self, browser, job):
+    def test_that_was_taken_up_again_says_why_and_how(self, browser, job):
         running = jobs.claim()
         jobs.requeue(jobs.held(running), job.pk, reason="The site is being restarted.")
-        assert "The site is being restarted. The training was begun again" in page_of(browser, job)
+        assert "The site is being restarted. It goes on by itself." in page_of(browser, job)
+        running = jobs.claim()
+        jobs.record(running, "resumed", {"step": 40, "steps": 90})
+        assert "The site is being restarted. It went on after step 40." in page_of(browser, job)
+        jobs.requeue(jobs.held(running), job.pk, reason="It broke.")
+        jobs.record(jobs.claim(), "prepared", {"train_posts": 4, "held_out_posts": 2, "steps": 9})
+        assert "It broke. It was begun again from the start" in page_of(browser, job)
+
+    def test_that_was_cancelled_can_be_continued_or_begun_anew(self, browser, job):
+        running = jobs.claim()
+        jobs.saved(running, 40)
+        jobs.cancel(jobs.held(running), job.pk)
+        page = page_of(browser, job)
+        assert "up to step 40" in page
+        assert at("job-continue", job.pk) in page
+        assert at("train") in page
+        refused = browser.post(at("job-continue", job.pk), follow=True).text
+        assert "Nothing of this training is saved any more" in refused
+        checkpoints.prepare(running, checkpoints.posts_of(running))
+        TrainingJob.objects.update(checkpoint_step=40)
+        checkpoints.folder(job.pk).mkdir(parents=True)
+        assert "Next in line" in browser.post(at("job-continue", job.pk), follow=True).text
+
+    def test_that_was_cancelled_before_anything_was_saved_cannot_be_continued(self, browser, job):
+        browser.post(at("job-cancel", job.pk))
+        assert "Continue training" not in page_of(browser, job)
 
     def test_that_made_a_voice_leads_to_drafting(self, browser, job, make_version):
         running = jobs.claim()
