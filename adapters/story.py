@@ -22,6 +22,40 @@ class Told(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Span:
+    """A time that is still to come, in seconds: probably between the two."""
+
+    low: float
+    high: float
+
+    def __add__(self, other: Span) -> Span:
+        return Span(low=self.low + other.low, high=self.high + other.high)
+
+    def less(self, seconds: float) -> Span:
+        """After `seconds` of it."""
+        return Span(low=max(0.0, self.low - seconds), high=max(0.0, self.high - seconds))
+
+    def widened(self, share: float) -> Span:
+        """By so much of itself at both ends."""
+        return Span(low=self.low * (1 - share), high=self.high * (1 + share))
+
+    @classmethod
+    def of_step(cls, step: dict[str, Any]) -> Span:
+        """What was said with a step: the trainer's one figure, and the two that the worker made of it."""
+        return cls(low=step.get("eta_low", step["eta_seconds"]), high=step.get("eta_high", step["eta_seconds"]))
+
+    @property
+    def words(self) -> str:
+        """Rough, because it is an estimate."""
+        low, high = round(self.low / 60), round(self.high / 60)
+        if low == high or high <= 1:
+            return duration(self.high)
+        if high >= 60:
+            return f"{duration(self.low)} to {duration(self.high).removeprefix('about ')}"
+        return f"about {low} to {high} minutes" if low else f"up to {high} minutes"
+
+
+@dataclass(frozen=True, kw_only=True)
 class Measured:
     """One measurement on the held-out posts."""
 
@@ -154,10 +188,16 @@ def in_words(step: dict[str, Any]) -> dict[str, str]:
     """How far, how fast and how long still."""
     return {
         "step": f"{step['step']} of {step['steps']}",
-        "left": f"{duration(step['eta_seconds'])} left",
+        "left": f"{Span.of_step(step).words} left",
         "speed": f"{step['tokens_per_second']:,.0f} tokens a second",
         "loss": f"{step['loss']:.2f}",
     }
+
+
+def place_in_words(before: int, wait: Span | None) -> str:
+    """Where a job stands in the queue."""
+    place = f"{before} before yours" if before else "Next in line"
+    return f"{place}, {wait.words}" if wait and before else place
 
 
 def duration(seconds: float) -> str:

@@ -3,6 +3,7 @@ Knows which function lies where. Knows nothing itself."""
 
 from adapters.errors import UserError
 from adapters.services.checkpoints import sweep_checkpoints
+from adapters.services.estimates import Standing, standing
 from adapters.services.imports import run_import, start_import, sweep_imports
 from adapters.services.meter import Meter, measure
 from adapters.services.queue import queue_position
@@ -21,6 +22,7 @@ from adapters.services.writing import add_text, delete_sample, set_included
 __all__ = [
     "Meter",
     "Resolved",
+    "Standing",
     "UserError",
     "add_text",
     "cancel_training",
@@ -37,6 +39,7 @@ __all__ = [
     "resolve",
     "run_import",
     "set_included",
+    "standing",
     "start_import",
     "submit_training",
     "sweep_checkpoints",

@@ -18,6 +18,7 @@ from django.conf import settings
 from adapters.errors import say
 from adapters.models import TrainingJob
 from adapters.services import checkpoints, jobs
+from adapters.services.estimates import Remaining
 from adapters.services.stopping import STOPPING
 from adapters.services.versions import publish
 from adapters.training.recipe import Recipe
@@ -68,14 +69,14 @@ def _run(job: TrainingJob, child: Child) -> None:
 def _train(job: TrainingJob, child: Child, folder: Path) -> tuple[Event, Wish | None]:
     # A name of its own: the end of an earlier attempt, still on its way, is not taken for the end of this one.
     name = f"{job.pk}-{job.attempt}-{uuid.uuid4().hex[:8]}"
-    listening = _Listening(job=job)
+    listening, remaining = _Listening(job=job), Remaining()
     # Leaving early, as when the job is lost, closes the iterator, and that cancels the job in the child.
     with closing(child.train(name, _spec(job, folder))) as events:  # type: ignore[type-var]
         for event in events:
             if event is not None:
                 if event["kind"] in {"saved", "cancelled", "failed"}:
                     return event, listening.wish
-                _keep(job, event)
+                _keep(job, event, remaining)
             if listening.hears():
                 child.cancel(name)
             if listening.has_waited() and not child.abandon(name):
@@ -84,11 +85,15 @@ def _train(job: TrainingJob, child: Child, folder: Path) -> tuple[Event, Wish | 
     raise AssertionError("the trainer ended without a last word")
 
 
-def _keep(job: TrainingJob, event: Event) -> None:
+def _keep(job: TrainingJob, event: Event, remaining: Remaining) -> None:
     if event["kind"] == "checkpoint":
         jobs.saved(job, event["step"])  # nothing happened that an author would watch
-    else:
-        jobs.record(job, event["kind"], _told(event))
+        return
+    told = _told(event)
+    if event["kind"] == "step":
+        left = remaining.after(event)
+        told |= {"eta_low": round(left.low, 1), "eta_high": round(left.high, 1)}
+    jobs.record(job, event["kind"], told)
 
 
 @dataclass(kw_only=True)

@@ -16,7 +16,7 @@ interface Told {
 
 interface Standing {
   state: string;
-  before: number;
+  words: string;
 }
 
 interface Chart {
@@ -71,8 +71,10 @@ const followed = each("[data-training]", (job) => {
     }
   });
   source.addEventListener("state", (event) => {
-    const { state, before }: Standing = JSON.parse(event.data);
-    if (state !== job.dataset.state || String(before) !== job.dataset.before) refresh(job, close);
+    const { state, words }: Standing = JSON.parse(event.data);
+    const place = job.querySelector("[data-place]");
+    if (state !== job.dataset.state) refresh(job, close);
+    else if (place) place.textContent = words;
   });
   source.addEventListener("error", () => {
     // While it connects again it is not closed, and it goes on from the last event.

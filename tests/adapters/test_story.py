@@ -113,3 +113,32 @@ def test_a_long_curve_is_thinned_by_averages():
     losses = seen.curves["losses"]
     assert len(losses) == story.POINTS
     assert losses[0] == [3.0, 3.0]
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "words"),
+    [
+        (3, 15, "a few seconds"),
+        (20, 45, "less than a minute"),
+        (20, 80, "about 1 minute"),
+        (25, 200, "up to 3 minutes"),
+        (170, 250, "about 3 to 4 minutes"),
+        (610, 890, "about 10 to 15 minutes"),
+        (600, 615, "about 10 minutes"),
+        (3000, 4800, "about 50 minutes to 1 hour 20 minutes"),
+        (7300, 11000, "about 2 hours to 3 hours"),
+    ],
+)
+def test_spans_are_told_roughly(low, high, words):
+    assert story.Span(low=low, high=high).words == words
+
+
+def test_a_step_tells_the_span_that_the_worker_made_of_the_trainers_figure():
+    assert told(("step", step(12) | {"eta_low": 170.0, "eta_high": 250.0})).words["left"] == "about 3 to 4 minutes left"
+
+
+def test_the_place_in_the_queue_is_told_with_the_wait():
+    wait = story.Span(low=610, high=890)
+    assert story.place_in_words(2, wait) == "2 before yours, about 10 to 15 minutes"
+    assert story.place_in_words(2, None) == "2 before yours"
+    assert story.place_in_words(0, wait) == "Next in line"

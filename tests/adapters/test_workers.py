@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections import Counter
 from collections.abc import Callable
 
@@ -71,6 +72,29 @@ def went_on_after(job: TrainingJob) -> int:
     before = job.events.filter(kind="resumed").latest("seq").seq
     assert job.events.filter(kind="step", seq__gt=before).earliest("seq").data["step"] == step + 1
     return int(step)
+
+
+def test_a_worker_that_is_told_to_stop_saves_and_gives_its_jobs_back(start_napping, make_author):
+    worker = start_napping(NAP_SECONDS="0.05", IDIOLECT_TRAIN_JOBS="2")
+    jobs = [submit(make_author(), epochs=6) for _ in range(2)]
+    wait_until(lambda: all(len(steps(job)) > 2 for job in jobs), "some steps of both", 60)
+    [trainer] = psutil.Process(worker.pid).children()
+    stopped_at = time.monotonic()
+    worker.send_signal(signal.SIGTERM)
+    worker.wait(timeout=20)
+    assert time.monotonic() - stopped_at < 8, "what the supervisor grants"
+    wait_until(lambda: not trainer.is_running(), "the end of the trainer")
+    for job in jobs:
+        job.refresh_from_db()
+        assert (job.state, job.attempt, job.interrupted) == (State.QUEUED, 0, True)
+        assert job.events.get(kind="requeued").data == {"reason": "The site is being restarted."}
+    start_napping()  # the jobs' own messages are there: nobody has to ring
+    wait_until(lambda: not TrainingJob.objects.active().exists(), "the end of both", 60)
+    for job in jobs:
+        job.refresh_from_db()
+        assert (job.attempt, job.outcome) == (1, Outcome.PUBLISHED)
+        assert steps(job) == list(range(1, 61)), "no step twice, none left out"
+        assert list(job.events.order_by("seq").values_list("seq", flat=True)) == list(range(1, job.events.count() + 1))
 
 
 def test_a_killed_trainer_costs_the_steps_since_the_last_checkpoint(start_napping, make_author):

@@ -51,8 +51,8 @@ class TestTheTrainingPage:
     def test_shows_where_in_the_queue_the_training_is(self, browser, ready_voice, author):
         TrainingJob.objects.create(voice=create_voice(owner=author, name="Other"), recipe={})
         job = submit_training(voice=ready_voice, by=author)
-        assert "1 other training on this site comes first" in browser.get(at("training")).text
-        assert "1 other training on this site comes first" in page_of(browser, job)
+        assert "1 before yours" in browser.get(at("training")).text
+        assert "1 before yours" in page_of(browser, job)
 
     def test_without_a_base_model_still_opens(self, browser, ready_voice, settings, tmp_path):
         settings.MODELS = tmp_path
