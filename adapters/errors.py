@@ -32,6 +32,8 @@ TEXTS: Final[dict[str, str]] = {
     "training.too_many_of_yours": "{count} of your trainings are waiting or running, and no more are taken from one "
     "author at a time. Wait until one is done, or cancel one.",
     "training.queue_full": "Too many trainings are waiting on this site for another one. Try again in an hour.",
+    "training.too_many_briefs": "These are {count} subjects to write about; up to {limit} are written while it learns.",
+    "training.long_brief": "A subject to write about may have up to {limit} characters.",
     "training.no_checkpoint": "Nothing of this training is saved any more. Train anew instead.",
     "training.changed_writing": "Your writing has changed since this training stopped, so it cannot go on. Train anew: "
     "that reads your writing as it is now.",

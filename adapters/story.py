@@ -81,6 +81,20 @@ class Measured:
         }
 
 
+@dataclass(frozen=True, kw_only=True)
+class Written:
+    """A short text that the voice wrote on the way."""
+
+    step: int
+    """After which step; 0 is the base model."""
+    text: str
+
+    @property
+    def when(self) -> str:
+        """For a heading."""
+        return f"After step {self.step:,}" if self.step else "The base model, before the first step"
+
+
 @dataclass(kw_only=True)
 class Story:
     """A job as far as it has come, over all of its attempts."""
@@ -99,6 +113,8 @@ class Story:
     """(step, loss) of the training curve."""
     measured: list[Measured] = field(default_factory=list)
     """The held-out curve."""
+    samples: dict[str, list[Written]] = field(default_factory=dict)
+    """To each brief what was written to it, the newest first."""
     finished: dict[str, Any] = field(default_factory=dict)
     """How it ended."""
     again: str = ""
@@ -137,6 +153,8 @@ class Story:
         self.pending, self.resumed = False, after
         self.losses = [(step, loss) for step, loss in self.losses if step <= after]
         self.measured = [point for point in self.measured if point.step <= after]
+        for brief, texts in self.samples.items():
+            self.samples[brief] = [written for written in texts if written.step <= after]
 
 
 def tell(events: Iterable[Told]) -> Story:
@@ -159,9 +177,11 @@ def tell(events: Iterable[Told]) -> Story:
             story.losses.append((data["step"], data["loss"]))
         elif event.kind == "evaluation":
             story.measured.append(measured(data, story.base))
+        elif event.kind == "sample":
+            story.samples.setdefault(data["brief"], []).insert(0, Written(step=data["step"], text=data["text"]))
         elif event.kind == "finished":
             story.finished = data
-        if event.kind != "evaluation":
+        if event.kind not in {"evaluation", "sample"}:
             story.stage = "queued" if event.kind in AGAIN else event.kind
         story.last_seq = event.seq
     return story

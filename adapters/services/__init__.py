@@ -2,6 +2,7 @@
 Knows which function lies where. Knows nothing itself."""
 
 from adapters.errors import UserError
+from adapters.services.briefs import default_briefs
 from adapters.services.checkpoints import sweep_checkpoints
 from adapters.services.estimates import Standing, standing
 from adapters.services.imports import run_import, start_import, sweep_imports
@@ -28,6 +29,7 @@ __all__ = [
     "cancel_training",
     "continue_training",
     "create_voice",
+    "default_briefs",
     "delete_sample",
     "delete_voice",
     "expected_recipe",

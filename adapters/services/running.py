@@ -168,6 +168,7 @@ def _spec(job: TrainingJob, folder: Path) -> Spec:
         voice=job.voice.api_name,
         out=folder,
         checkpoint=checkpoints.prepare(job, posts),
+        sample_briefs=job.sample_briefs[: settings.TRAINING_SAMPLES],
         manifest={"job": job.pk, "attempt": job.attempt},
     )
 

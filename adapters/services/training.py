@@ -3,6 +3,7 @@ Knows when a voice may be trained and what is in the queue. Knows nothing of how
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Final
 
@@ -14,6 +15,7 @@ from accounts.models import User
 from adapters.errors import UserError
 from adapters.models import TrainingJob, Voice
 from adapters.services import base, bells, checkpoints, jobs
+from adapters.services.briefs import checked, default_briefs
 from adapters.services.meter import measure
 from adapters.training.recipe import Recipe, recipe_for
 
@@ -21,21 +23,26 @@ from adapters.training.recipe import Recipe, recipe_for
 QUEUE_DOOR: Final = 0x1D101EC7
 
 
-def submit_training(*, voice: Voice, by: User, recipe: Recipe | None = None) -> TrainingJob:
-    """Queue the training of `voice` on its included writing.
+def submit_training(*, voice: Voice, by: User, recipe: Recipe | None = None, briefs: Sequence[str] = ()) -> TrainingJob:
+    """Queue the training of `voice` on its included writing, to write about `briefs` or the usual ones on the way.
 
-    Raises UserError when there is too little of it, when the voice is being trained already, when its author or the
-    whole site has too many trainings waiting, or without a base model.
+    Raises UserError when there is too little of it, for briefs that will not do, when the voice is being trained
+    already, when its author or the whole site has too many trainings waiting, or without a base model.
     """
     meter = measure(voice=voice)
     if not meter.ready.enough:
         raise UserError("training.not_ready", sentence=meter.ready.message)
+    written = checked(briefs) or default_briefs(voice=voice)
     chosen = recipe or expected_recipe(tokens=meter.tokens)
     try:
         with transaction.atomic():
             _check_limits(voice)
             job = TrainingJob.objects.create(
-                voice=voice, requested_by=by, recipe=chosen.as_dict(), heartbeat_at=timezone.now()
+                voice=voice,
+                requested_by=by,
+                recipe=chosen.as_dict(),
+                sample_briefs=written,
+                heartbeat_at=timezone.now(),
             )
             bells.ring(bells.TRAINING, job.pk)
     except IntegrityError:  # `one_active_job_per_voice`: whoever was first has the job

@@ -10,7 +10,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 
 from adapters import services, story
-from adapters.models import TrainingJob, Version
+from adapters.forms import BriefsForm
+from adapters.models import TrainingJob, Version, Voice
 from adapters.training.recipe import Recipe, in_words
 from adapters.views.voices import find_voice
 
@@ -29,6 +30,7 @@ def training(request: HttpRequest, slug: str) -> HttpResponse:
         "active": active,
         "standing": services.standing(job=active) if active else None,
         "recipe": _recipe_in_words(meter),
+        "briefs_form": _briefs_form(voice),
         "versions": Version.objects.filter(voice=voice).select_related("job"),
         "jobs": jobs.filter(state=TrainingJob.State.FINISHED).select_related("version")[:JOBS_SHOWN],
     }
@@ -39,8 +41,10 @@ def training(request: HttpRequest, slug: str) -> HttpResponse:
 def train(request: HttpRequest, slug: str) -> HttpResponse:
     voice = find_voice(request, slug)
     if request.method == "POST":
+        form = BriefsForm(request.POST)
+        briefs = form.cleaned_data["briefs"].splitlines() if form.is_valid() else []
         try:
-            job = services.submit_training(voice=voice, by=request.user)
+            job = services.submit_training(voice=voice, by=request.user, briefs=briefs)
         except services.UserError as error:
             messages.error(request, str(error))
         else:
@@ -99,6 +103,12 @@ def version_live(request: HttpRequest, slug: str, number: int) -> HttpResponse:
         else:
             messages.success(request, f"Version {version.number} writes from now on.")
     return redirect("voices:training", voice.slug)
+
+
+def _briefs_form(voice: Voice) -> BriefsForm | None:
+    if not settings.TRAINING_SAMPLES:
+        return None
+    return BriefsForm(initial={"briefs": "\n".join(services.default_briefs(voice=voice))})
 
 
 def _recipe_in_words(meter: services.Meter) -> str:

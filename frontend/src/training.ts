@@ -65,7 +65,9 @@ const followed = each("[data-training]", (job) => {
       row(job, told);
       chart.curves.heldOut.push([told.step, told.bits_per_byte]);
       chart.show();
-    } else if (told.kind !== "sample") {
+    } else if (told.kind === "sample") {
+      htmx.ajax("get", job.dataset.page!, { target: "#samples", select: "#samples", swap: "outerHTML" });
+    } else {
       // Whatever else happens changes more than a figure: the server makes the page anew.
       refresh(job, close);
     }
@@ -80,7 +82,8 @@ const followed = each("[data-training]", (job) => {
     // While it connects again it is not closed, and it goes on from the last event.
     if (source.readyState === EventSource.CLOSED) job.querySelector("[data-lost]")?.removeAttribute("hidden");
   });
-  job.addEventListener("htmx:beforeCleanupElement", close);
+  // Its parts are cleaned up too, when they are renewed.
+  job.addEventListener("htmx:beforeCleanupElement", (event) => event.target === job && close());
 });
 
 function step(job: HTMLElement, told: Told): void {

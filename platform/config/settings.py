@@ -206,6 +206,8 @@ ON_GPU = accelerator.on_gpu(DEVICE)
 # So many jobs share one loaded base model; on a CPU two would only take each other's time.
 TRAINING_JOBS = accelerator.number(env("IDIOLECT_TRAIN_JOBS", default="auto"), auto=8 if ON_GPU else 1)
 CELERY_WORKER_CONCURRENCY = TRAINING_JOBS  # the other queue's worker says its own number
+# Texts that are written at every measurement. On two CPU cores each takes some seconds.
+TRAINING_SAMPLES = accelerator.number(env("IDIOLECT_TRAIN_SAMPLES", default="auto"), auto=3 if ON_GPU else 1)
 # Limits: in training at once, and waiting or in training, of one author; waiting on the whole site.
 TRAINING_AT_ONCE_PER_AUTHOR = env.int("IDIOLECT_TRAIN_AT_ONCE_PER_AUTHOR", default=4)
 TRAINING_ACTIVE_PER_AUTHOR = env.int("IDIOLECT_TRAIN_ACTIVE_PER_AUTHOR", default=20)

@@ -115,6 +115,21 @@ def test_a_long_curve_is_thinned_by_averages():
     assert losses[0] == [3.0, 3.0]
 
 
+def test_what_was_written_on_the_way_is_told_by_brief_with_the_newest_first():
+    def sample(number: int, brief: str) -> tuple[str, dict[str, Any]]:
+        return "sample", {"step": number, "brief": brief, "text": f"{brief} {number}"}
+
+    events = [sample(0, "Frost"), sample(0, "Rain"), ("step", step(3)), sample(4, "Frost"), sample(4, "Rain")]
+    seen = told(*events, sample(8, "Frost"))
+    assert [written.text for written in seen.samples["Frost"]] == ["Frost 8", "Frost 4", "Frost 0"]
+    assert seen.samples["Frost"][0].when == "After step 8"
+    assert seen.samples["Rain"][-1].when == "The base model, before the first step"
+    assert seen.stage == "step"
+    resumed = ("resumed", {"step": 5, "steps": 9})
+    on = told(*events, sample(8, "Frost"), ("requeued", {"reason": "Why."}), resumed)
+    assert [written.step for written in on.samples["Frost"]] == [4, 0]
+
+
 @pytest.mark.parametrize(
     ("low", "high", "words"),
     [

@@ -40,7 +40,8 @@ def trained_voice(voice, write):
 
 
 @pytest.fixture(autouse=True)
-def trainer() -> Iterator[None]:
+def trainer(settings) -> Iterator[None]:
+    settings.TRAINING_SAMPLES = 0  # each takes as long as several steps
     yield
     tasks.child().close()
     tasks.child.cache_clear()

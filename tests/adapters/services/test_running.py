@@ -20,7 +20,7 @@ from tests.adapters.conftest import ScriptedChild, failed, saved
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("rung", "own_folders")]
 State, Outcome = TrainingJob.State, TrainingJob.Outcome
 CANCELLED = {"kind": "cancelled", "step": 1}
-STEP = {"kind": "step", "step": 1, "steps": 9, "loss": 3.0}
+STEP = {"kind": "step", "step": 1, "steps": 9, "loss": 3.0, "eta_seconds": 8.0}
 
 
 def run(job: TrainingJob, *script: object) -> ScriptedChild:
@@ -75,6 +75,19 @@ class TestAVoiceThatIsBetter:
         second = TrainingJob.objects.create(voice=job.voice, recipe=job.recipe)
         run(second, saved(weights=b"second"))
         assert list(Version.objects.order_by("number").values_list("number", "status")) == [(1, "retired"), (2, "live")]
+
+    @pytest.mark.parametrize("number", [0, 1, 3])
+    def test_writes_about_as_many_of_its_briefs_as_the_machine_has_time_for(self, job, settings, number):
+        settings.TRAINING_SAMPLES = number
+        child = run(job, saved())
+        assert child.specs[0].sample_briefs == job.sample_briefs[:number]
+        assert len(job.sample_briefs) == 3
+
+    def test_tells_with_each_step_between_what_times_it_will_end(self, job):
+        step = {**STEP, "eta_seconds": 100.0}
+        run(job, step, saved())
+        told = job.events.get(kind="step").data
+        assert told["eta_low"] < 100 < told["eta_high"]
 
     def test_reads_only_what_is_included(self, job):
         left_out = job.voice.samples.first()

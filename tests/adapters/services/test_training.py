@@ -14,11 +14,13 @@ from adapters.services import (
     UserError,
     cancel_training,
     create_voice,
+    default_briefs,
     jobs,
     queue_position,
     set_included,
     submit_training,
 )
+from adapters.services.briefs import NEUTRAL
 from adapters.training.recipe import Recipe
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("rung", "own_folders")]
@@ -39,6 +41,26 @@ def test_a_training_is_queued_with_a_recipe_for_its_size_and_a_worker_is_rung_fo
 def test_a_recipe_may_be_given(ready_voice):
     recipe = Recipe(rank=4, epochs=1)
     assert Recipe.from_dict(submit_training(voice=ready_voice, by=ready_voice.owner, recipe=recipe).recipe) == recipe
+
+
+class TestWhatItWritesOnTheWay:
+    def test_is_about_the_newest_titles_and_something_that_is_everybodys(self, job):
+        newest = list(job.voice.samples.values_list("title", flat=True)[:2])
+        assert job.sample_briefs == [*newest, NEUTRAL]
+
+    def test_is_about_something_also_where_no_post_has_a_title(self, ready_voice):
+        ready_voice.samples.update(title="")
+        assert default_briefs(voice=ready_voice) == [NEUTRAL]
+
+    def test_may_be_chosen(self, ready_voice):
+        job = submit_training(voice=ready_voice, by=ready_voice.owner, briefs=["  Frost \t on glass", "", "Rain"])
+        assert job.sample_briefs == ["Frost on glass", "Rain"]
+
+    @pytest.mark.parametrize(("briefs", "words"), [(["a", "b", "c", "d"], "4 subjects"), (["x" * 201], "200 char")])
+    def test_has_its_limits(self, ready_voice, briefs, words):
+        with pytest.raises(UserError, match=words):
+            submit_training(voice=ready_voice, by=ready_voice.owner, briefs=briefs)
+        assert not TrainingJob.objects.exists()
 
 
 def test_too_little_writing_is_refused_with_what_is_missing(voice, write):

@@ -43,6 +43,15 @@ class TestTheTrainingPage:
         job = TrainingJob.objects.get()
         assert (answer.url, rung) == (at("job", job.pk), [("run_training", job.pk)])
 
+    def test_offers_what_the_voice_writes_on_the_way_and_takes_the_authors_choice(self, browser, ready_voice, settings):
+        assert "An ordinary morning" in browser.get(at("training")).text
+        browser.post(at("train"), {"briefs": "Frost\nRain"})
+        assert TrainingJob.objects.get().sample_briefs == ["Frost", "Rain"]
+
+    def test_does_not_offer_what_nobody_would_see(self, browser, ready_voice, settings):
+        settings.TRAINING_SAMPLES = 0
+        assert "An ordinary morning" not in browser.get(at("training")).text
+
     def test_refuses_in_words(self, browser, voice):
         page = browser.post(at("train"), follow=True).text
         assert "notice--error" in page
@@ -110,6 +119,16 @@ class TestATraining:
             "losses": [[12, 3.0], [13, 2.5]],
             "heldOut": [[12, 1.2]],
         }
+
+    def test_shows_what_it_writes_to_the_same_briefs_at_every_measurement(self, browser, job):
+        running = jobs.claim()
+        assert 'id="samples" class="stack" aria-labelledby="samples-title" hidden' in page_of(browser, job)
+        for number in (0, 12):
+            jobs.record(running, "sample", {"step": number, "brief": "Frost & rain", "text": f"It <b> {number}"})
+        page = page_of(browser, job)
+        assert 'aria-labelledby="samples-title" hidden' not in page
+        assert page.index("Frost &amp; rain") < page.index("It &lt;b&gt; 12") < page.index("It &lt;b&gt; 0")
+        assert page.index("After step 12") < page.index("The base model, before the first step")
 
     def test_that_is_being_cancelled_says_so(self, browser, job):
         jobs.claim()
