@@ -14,6 +14,7 @@ from adapters.services.training import (
     continue_training,
     expected_recipe,
     requeue_training,
+    set_recipe,
     submit_training,
 )
 from adapters.services.versions import Resolved, make_live, resolve
@@ -41,6 +42,7 @@ __all__ = [
     "resolve",
     "run_import",
     "set_included",
+    "set_recipe",
     "standing",
     "start_import",
     "submit_training",

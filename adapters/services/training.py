@@ -33,7 +33,7 @@ def submit_training(*, voice: Voice, by: User, recipe: Recipe | None = None, bri
     if not meter.ready.enough:
         raise UserError("training.not_ready", sentence=meter.ready.message)
     written = checked(briefs) or default_briefs(voice=voice)
-    chosen = recipe or expected_recipe(tokens=meter.tokens)
+    chosen = recipe or expected_recipe(tokens=meter.tokens, voice=voice)
     try:
         with transaction.atomic():
             _check_limits(voice)
@@ -61,9 +61,20 @@ def _check_limits(voice: Voice) -> None:
         raise UserError("training.queue_full")
 
 
-def expected_recipe(*, tokens: int) -> Recipe:
-    """What a voice with so much writing would be trained with. Raises UserError without a base model."""
+def expected_recipe(*, tokens: int, voice: Voice | None = None) -> Recipe:
+    """What a voice with so much writing would be trained with: what staff gave `voice`, or what suits the amount.
+
+    Raises UserError without a base model.
+    """
+    if voice is not None and voice.recipe is not None:
+        return Recipe.from_dict(voice.recipe)
     return recipe_for(tokens, base.parameters())
+
+
+def set_recipe(*, voice: Voice, recipe: Recipe | None) -> None:
+    """How the next trainings of `voice` are done; None leaves that to the amount of its writing."""
+    voice.recipe = recipe.as_dict() if recipe else None
+    voice.save(update_fields=["recipe"])
 
 
 def cancel_training(*, job: TrainingJob) -> None:

@@ -29,7 +29,7 @@ def training(request: HttpRequest, slug: str) -> HttpResponse:
         "meter": meter,
         "active": active,
         "standing": services.standing(job=active) if active else None,
-        "recipe": _recipe_in_words(meter),
+        "recipe": _recipe_in_words(voice, meter),
         "briefs_form": _briefs_form(voice),
         "versions": Version.objects.filter(voice=voice).select_related("job"),
         "jobs": jobs.filter(state=TrainingJob.State.FINISHED).select_related("version")[:JOBS_SHOWN],
@@ -111,8 +111,8 @@ def _briefs_form(voice: Voice) -> BriefsForm | None:
     return BriefsForm(initial={"briefs": "\n".join(services.default_briefs(voice=voice))})
 
 
-def _recipe_in_words(meter: services.Meter) -> str:
+def _recipe_in_words(voice: Voice, meter: services.Meter) -> str:
     try:
-        return in_words(services.expected_recipe(tokens=meter.tokens))
+        return in_words(services.expected_recipe(tokens=meter.tokens, voice=voice))
     except services.UserError:
         return ""  # without a base model the button says so
