@@ -5,13 +5,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
+from django.contrib.auth.decorators import permission_required
 from django.db.models import Count, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import path, reverse
+from django.utils.html import format_html
 
 from adapters import services
 from adapters.models import ImportItem, ImportJob, Sample, TrainingEvent, TrainingJob, Version, Voice
+from adapters.recipe_form import RecipeForm
 from adapters.services.versions import percent
+from adapters.training.recipe import Recipe, in_words
 
 
 class ReadOnly:
@@ -38,8 +44,8 @@ class VoiceAdmin(admin.ModelAdmin):
     list_select_related = ["owner"]
     search_fields = ["name", "slug", "owner__email", "owner__handle"]
     date_hierarchy = "created_at"
-    fields = ["name", "owner", "slug", "created_at"]
-    readonly_fields = ["owner", "slug", "created_at"]
+    fields = ["name", "owner", "slug", "created_at", "training"]
+    readonly_fields = ["owner", "slug", "created_at", "training"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Voice]:
         return super().get_queryset(request).annotate(texts=Count("samples"))
@@ -59,9 +65,50 @@ class VoiceAdmin(admin.ModelAdmin):
         for voice in voices:
             services.delete_voice(voice=voice)
 
+    def get_urls(self) -> list[Any]:
+        page = self.admin_site.admin_view(recipe)
+        return [path("<int:pk>/recipe/", page, name="adapters_voice_recipe"), *super().get_urls()]
+
+    @admin.display(description="How it is trained")
+    def training(self, voice: Voice) -> str:
+        if voice.recipe is None:
+            words = "As suits the amount of its writing."
+        else:
+            words = in_words(Recipe.from_dict(voice.recipe))
+        url = reverse("admin:adapters_voice_recipe", args=[voice.pk])
+        return format_html('{} <a href="{}">Change</a>', words, url)
+
     @admin.display(ordering="texts")
     def texts(self, voice: Any) -> int:
         return int(voice.texts)
+
+
+@permission_required("adapters.change_voice", raise_exception=True)
+def recipe(request: HttpRequest, pk: int) -> HttpResponse:
+    """How the next trainings of a voice are done."""
+    voice = get_object_or_404(Voice, pk=pk)
+    back = redirect("admin:adapters_voice_change", pk)
+    try:
+        expected = services.expected_recipe(tokens=services.measure(voice=voice).tokens, voice=voice)
+    except services.UserError as error:
+        messages.error(request, str(error))
+        return back
+    form = RecipeForm(request.POST or None, initial=expected.as_dict())
+    if "reset" in request.POST:
+        services.set_recipe(voice=voice, recipe=None)
+        return back
+    if request.method == "POST" and form.is_valid():
+        services.set_recipe(voice=voice, recipe=form.recipe)
+        messages.success(request, f"The next trainings of {voice} are done like this.")
+        return back
+    context = {
+        **admin.site.each_context(request),
+        "title": f"Recipe of {voice}",
+        "voice": voice,
+        "form": form,
+        "words": in_words(expected),
+    }
+    return render(request, "admin/adapters/recipe.html", context)
 
 
 @admin.register(Sample)

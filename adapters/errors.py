@@ -29,6 +29,18 @@ TEXTS: Final[dict[str, str]] = {
     # training
     "training.not_ready": "{sentence}",
     "training.active": "This voice is already being trained. Wait until that is done, or cancel it first.",
+    "training.too_many_of_yours": "{count} of your trainings are waiting or running, and no more are taken from one "
+    "author at a time. Wait until one is done, or cancel one.",
+    "training.queue_full": "Too many trainings are waiting on this site for another one. Try again in an hour.",
+    "training.too_many_briefs": "These are {count} subjects to write about; up to {limit} are written while it learns.",
+    "training.long_brief": "A subject to write about may have up to {limit} characters.",
+    "training.no_checkpoint": "Nothing of this training is saved any more. Train anew instead.",
+    "training.changed_writing": "Your writing has changed since this training stopped, so it cannot go on. Train anew: "
+    "that reads your writing as it is now.",
+    "training.changed_base": "This site has got another base model since this training stopped, so it cannot go on. "
+    "Train anew instead.",
+    "training.changed_recipe": "How this voice is trained was changed since this training stopped, so it cannot go on. "
+    "Train anew instead.",
     "training.child_died": "Training stopped unexpectedly {attempts} times. Try again later; if it happens again, "
     "tell the site's operator.",
     "training.worker_lost": "The machine that trained this voice went away {attempts} times. Try again later; if it "

@@ -71,3 +71,14 @@ class UploadForm(forms.Form):
         widget=_Files(attrs={"accept": ".txt,.text,.md,.markdown,.mdown,.mdx,text/plain,text/markdown"}),
         error_messages={"required": "Choose at least one .txt or .md file."},
     )
+
+
+class BriefsForm(forms.Form):
+    # How many and how long they may be is for the service to say.
+    briefs = forms.CharField(
+        required=False,
+        label="Subjects",
+        help_text="One a line, up to three. At every measurement the voice writes a few sentences about each, so that "
+        "you can see it come. On a machine without a GPU only the first is written.",
+        widget=forms.Textarea(attrs={"rows": 3}),
+    )

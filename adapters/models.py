@@ -3,11 +3,12 @@ Knows which of these can stand beside each other (constraints). Knows nothing of
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import ClassVar
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Count, Exists, OuterRef, Q, Subquery, Sum
+from django.db.models import Count, Exists, F, Max, OuterRef, Q, Subquery, Sum
 from django.db.models.functions import Coalesce
 
 from accounts.models import User
@@ -36,6 +37,9 @@ class Voice(models.Model):
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="voices")
     name = models.CharField(max_length=80)
     slug = models.SlugField(max_length=60)
+    recipe = models.JSONField(
+        null=True, blank=True, help_text="How its next trainings are done; empty is what suits the amount of writing."
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     objects: ClassVar[models.Manager[Voice]] = VoiceQuerySet.as_manager()
@@ -140,6 +144,21 @@ class TrainingJobQuerySet(models.QuerySet["TrainingJob"]):
     def active(self) -> TrainingJobQuerySet:
         return self.filter(state__in=TrainingJob.ACTIVE)
 
+    def in_turn(self) -> TrainingJobQuerySet:
+        """Queued jobs, the next one first: those that a worker had to leave, then by turns between authors: the one
+        who was served longest ago comes next, each with their oldest job. Adds `served`, when that was."""
+        theirs = TrainingJob.objects.filter(voice__owner=OuterRef("voice__owner")).order_by().values("voice__owner")
+        served = Subquery(theirs.annotate(last=Max("started_at")).values("last"))
+        queued = self.filter(state=TrainingJob.State.QUEUED).annotate(served=served)
+        return queued.order_by("-interrupted", F("served").asc(nulls_first=True), "pk")
+
+    def claimable(self, *, now: datetime, at_once: int) -> TrainingJobQuerySet:
+        """Of those in turn, the ones that may begin: not told to wait, and their authors have fewer than `at_once`."""
+        running = TrainingJob.objects.filter(voice__owner=OuterRef("voice__owner"), state=TrainingJob.State.RUNNING)
+        count = Subquery(running.order_by().values("voice__owner").annotate(n=Count("pk")).values("n"))
+        due = self.in_turn().filter(Q(not_before=None) | Q(not_before__lte=now))
+        return due.annotate(running=Coalesce(count, 0)).filter(running__lt=at_once)
+
 
 class TrainingJob(models.Model):
     """Where a job stands (`state`) and how it ended (`outcome`) are two things."""
@@ -164,8 +183,16 @@ class TrainingJob(models.Model):
     message = models.CharField(max_length=500, blank=True, help_text="How it ended, in words for the author.")
     error = models.CharField(max_length=60, blank=True, help_text="Error id, when it failed.")
     recipe = models.JSONField()
+    sample_briefs = models.JSONField(default=list, blank=True, help_text="What it writes at every evaluation.")
     attempt = models.PositiveSmallIntegerField(default=0)
+    attempts_before = models.PositiveSmallIntegerField(
+        default=0, help_text="Attempts before its author had it continued; they do not count."
+    )
+    interrupted = models.BooleanField(default=False, help_text="A worker had to leave it: it goes on before others.")
+    not_before = models.DateTimeField(null=True, blank=True, help_text="After bad luck, when to try again.")
     cancel_requested = models.BooleanField(default=False)
+    inputs = models.JSONField(default=dict, blank=True, help_text="Hashes of what its checkpoint was made from.")
+    checkpoint_step = models.PositiveIntegerField(null=True, blank=True, help_text="What it can be continued after.")
     heartbeat_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     started_at = models.DateTimeField(null=True, blank=True)

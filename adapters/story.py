@@ -9,6 +9,8 @@ from typing import Any, Final, Protocol
 
 # More points than a curve on a screen can show are averaged away.
 POINTS: Final = 200
+# What puts a job back into the queue: bad luck, or its author's wish.
+AGAIN: Final = frozenset({"requeued", "continued"})
 
 
 class Told(Protocol):
@@ -17,6 +19,40 @@ class Told(Protocol):
     seq: int
     kind: str
     data: dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Span:
+    """A time that is still to come, in seconds: probably between the two."""
+
+    low: float
+    high: float
+
+    def __add__(self, other: Span) -> Span:
+        return Span(low=self.low + other.low, high=self.high + other.high)
+
+    def less(self, seconds: float) -> Span:
+        """After `seconds` of it."""
+        return Span(low=max(0.0, self.low - seconds), high=max(0.0, self.high - seconds))
+
+    def widened(self, share: float) -> Span:
+        """By so much of itself at both ends."""
+        return Span(low=self.low * (1 - share), high=self.high * (1 + share))
+
+    @classmethod
+    def of_step(cls, step: dict[str, Any]) -> Span:
+        """What was said with a step: the trainer's one figure, and the two that the worker made of it."""
+        return cls(low=step.get("eta_low", step["eta_seconds"]), high=step.get("eta_high", step["eta_seconds"]))
+
+    @property
+    def words(self) -> str:
+        """Rough, because it is an estimate."""
+        low, high = round(self.low / 60), round(self.high / 60)
+        if low == high or high <= 1:
+            return duration(self.high)
+        if high >= 60:
+            return f"{duration(self.low)} to {duration(self.high).removeprefix('about ')}"
+        return f"about {low} to {high} minutes" if low else f"up to {high} minutes"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,9 +81,23 @@ class Measured:
         }
 
 
+@dataclass(frozen=True, kw_only=True)
+class Written:
+    """A short text that the voice wrote on the way."""
+
+    step: int
+    """After which step; 0 is the base model."""
+    text: str
+
+    @property
+    def when(self) -> str:
+        """For a heading."""
+        return f"After step {self.step:,}" if self.step else "The base model, before the first step"
+
+
 @dataclass(kw_only=True)
 class Story:
-    """A job's latest attempt, as far as it has come."""
+    """A job as far as it has come, over all of its attempts."""
 
     last_seq: int = 0
     """The next events are numbered from one above."""
@@ -63,10 +113,16 @@ class Story:
     """(step, loss) of the training curve."""
     measured: list[Measured] = field(default_factory=list)
     """The held-out curve."""
+    samples: dict[str, list[Written]] = field(default_factory=dict)
+    """To each brief what was written to it, the newest first."""
     finished: dict[str, Any] = field(default_factory=dict)
     """How it ended."""
     again: str = ""
-    """Why it had to be begun anew, when it had to."""
+    """Why it was taken up again, when it was."""
+    pending: bool = False
+    """Taken up again, but not yet heard whether it goes on or begins anew."""
+    resumed: int | None = None
+    """After which step it went on; None when it was begun from the start."""
 
     @property
     def best(self) -> Measured | None:
@@ -92,15 +148,27 @@ class Story:
         """The held-out curve in words, for its table."""
         return [point.words for point in self.measured]
 
+    def go_on(self, *, after: int) -> None:
+        """Steps beyond the checkpoint are made again."""
+        self.pending, self.resumed = False, after
+        self.losses = [(step, loss) for step, loss in self.losses if step <= after]
+        self.measured = [point for point in self.measured if point.step <= after]
+        for brief, texts in self.samples.items():
+            self.samples[brief] = [written for written in texts if written.step <= after]
+
 
 def tell(events: Iterable[Told]) -> Story:
-    """The story of `events`, which are in order. One that was taken up again starts anew."""
+    """The story of `events`, which are in order. A job that goes on from a checkpoint keeps what led there."""
     story = Story()
     for event in events:
         data = event.data
-        if event.kind == "requeued":
-            story = Story(again=data["reason"])
+        if event.kind in AGAIN:
+            story.again, story.pending, story.step, story.finished = data["reason"], True, {}, {}
+        elif event.kind == "resumed":
+            story.go_on(after=data["step"])
         elif event.kind == "prepared":
+            if story.pending:
+                story = Story(again=story.again)
             story.prepared = data
         elif event.kind == "baseline":
             story.base = data["bits_per_byte"]
@@ -109,10 +177,12 @@ def tell(events: Iterable[Told]) -> Story:
             story.losses.append((data["step"], data["loss"]))
         elif event.kind == "evaluation":
             story.measured.append(measured(data, story.base))
+        elif event.kind == "sample":
+            story.samples.setdefault(data["brief"], []).insert(0, Written(step=data["step"], text=data["text"]))
         elif event.kind == "finished":
             story.finished = data
-        if event.kind != "evaluation":
-            story.stage = event.kind
+        if event.kind not in {"evaluation", "sample"}:
+            story.stage = "queued" if event.kind in AGAIN else event.kind
         story.last_seq = event.seq
     return story
 
@@ -138,10 +208,16 @@ def in_words(step: dict[str, Any]) -> dict[str, str]:
     """How far, how fast and how long still."""
     return {
         "step": f"{step['step']} of {step['steps']}",
-        "left": f"{duration(step['eta_seconds'])} left",
+        "left": f"{Span.of_step(step).words} left",
         "speed": f"{step['tokens_per_second']:,.0f} tokens a second",
         "loss": f"{step['loss']:.2f}",
     }
+
+
+def place_in_words(before: int, wait: Span | None) -> str:
+    """Where a job stands in the queue."""
+    place = f"{before} before yours" if before else "Next in line"
+    return f"{place}, {wait.words}" if wait and before else place
 
 
 def duration(seconds: float) -> str:

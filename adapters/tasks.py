@@ -12,18 +12,20 @@ from celery.signals import worker_shutting_down
 from django.conf import settings
 
 from adapters import services
-from adapters.services.running import run_training as run
+from adapters.services.running import run_next
 from adapters.services.stopping import STOPPING
 from adapters.training.process import TrainingChild
 
-# One trainer's process per worker: a second job at the same time would not fit beside the first.
-_training = threading.Lock()
+# As many jobs as the trainer's process takes at once; a worker has as many threads, unless it was started otherwise.
+_places = threading.BoundedSemaphore(settings.TRAINING_JOBS)
 
 
 @shared_task
 def run_training(job_id: int) -> None:
-    with _training:
-        run(job_id=job_id, child=child())
+    # A bell: whoever hears it takes the job whose turn it is, and goes on until none waits.
+    with _places:
+        while run_next(child=child()):
+            pass
 
 
 @shared_task
@@ -34,6 +36,11 @@ def run_import(job_id: int) -> None:
 @shared_task
 def sweep_training() -> None:
     services.sweep_training()
+
+
+@shared_task
+def sweep_checkpoints() -> None:
+    services.sweep_checkpoints()
 
 
 @shared_task
@@ -48,7 +55,8 @@ def child() -> TrainingChild:
         base_model=settings.BASE_MODEL,
         models=settings.MODELS,
         device=settings.DEVICE,
-        dtype="float32" if settings.DTYPE == "int8" else settings.DTYPE,  # training needs whole weights
+        dtype=settings.TRAIN_BASE,
+        jobs=settings.TRAINING_JOBS,
         idle_seconds=settings.TRAINING_IDLE_SECONDS,
     )
 

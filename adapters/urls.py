@@ -23,5 +23,6 @@ urlpatterns = [
     path("<slug:slug>/training/<int:pk>/", training.job_detail, name="job"),
     path("<slug:slug>/training/<int:pk>/events/", events.job_events, name="job-events"),
     path("<slug:slug>/training/<int:pk>/cancel/", training.job_cancel, name="job-cancel"),
+    path("<slug:slug>/training/<int:pk>/continue/", training.job_continue, name="job-continue"),
     path("<slug:slug>/versions/<int:number>/live/", training.version_live, name="version-live"),
 ]

@@ -3,7 +3,8 @@ Knows who may move a job: the worker that holds this attempt. Knows nothing of c
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Final
 
 from django.conf import settings
@@ -11,12 +12,14 @@ from django.db import transaction
 from django.db.models import F, Max, QuerySet
 from django.utils import timezone
 
+from accounts.models import User
 from adapters.errors import say
 from adapters.models import TrainingEvent, TrainingJob
-from adapters.services import bells
+from adapters.services import bells, checkpoints
 
 CANCELLED: Final = "You cancelled this training. Your writing is as it was; train again whenever you like."
 CANCELLED_WAITING: Final = "You cancelled this training before it began."
+CONTINUED: Final = "You had this training continued."
 
 Jobs = QuerySet[TrainingJob]
 
@@ -25,12 +28,34 @@ class Lost(Exception):
     """The job is not ours any more: taken over by somebody else, ended, or deleted with its voice."""
 
 
-def claim(job_id: int) -> TrainingJob | None:
-    """Take a queued job; None when it is somebody else's or over, as with every message that comes twice."""
-    now = timezone.now()
-    queued = TrainingJob.objects.filter(pk=job_id, state=TrainingJob.State.QUEUED)
-    moved = queued.update(state=TrainingJob.State.RUNNING, attempt=F("attempt") + 1, started_at=now, heartbeat_at=now)
-    return TrainingJob.objects.select_related("voice__owner").get(pk=job_id) if moved else None
+def claim() -> TrainingJob | None:
+    """Take the queued job whose turn it is; None when there is none that may begin.
+
+    Any number of workers may ask at once: each gets another job, and none waits for another's transaction.
+    """
+    at_once = settings.TRAINING_AT_ONCE_PER_AUTHOR
+    full: set[int] = set()
+    with transaction.atomic():
+        while True:
+            now = timezone.now()
+            waiting = TrainingJob.objects.claimable(now=now, at_once=at_once).exclude(voice__owner__in=full)
+            job = waiting.select_related("voice__owner").select_for_update(of=("self",), skip_locked=True).first()
+            if job is None:
+                return None
+            # One author's jobs are counted one after another: two workers may each have seen the last free place.
+            owner = User.objects.select_for_update(no_key=True).get(pk=job.voice.owner_id)
+            if TrainingJob.objects.filter(voice__owner=owner, state=TrainingJob.State.RUNNING).count() < at_once:
+                break
+            full.add(owner.pk)
+        TrainingJob.objects.filter(pk=job.pk).update(
+            state=TrainingJob.State.RUNNING,
+            attempt=F("attempt") + 1,
+            interrupted=False,
+            not_before=None,
+            started_at=now,
+            heartbeat_at=now,
+        )
+    return TrainingJob.objects.select_related("voice__owner").get(pk=job.pk)
 
 
 def held(job: TrainingJob, *, silent_since: datetime | None = None) -> Jobs:
@@ -63,17 +88,26 @@ def record(job: TrainingJob, kind: str, data: dict[str, Any]) -> None:
         _append(job.pk, kind, data)
 
 
+def saved(job: TrainingJob, step: int) -> None:
+    """A checkpoint after `step` is on the disk; it counts as a heartbeat. Raises Lost."""
+    if not held(job).update(checkpoint_step=step, heartbeat_at=timezone.now()):
+        raise Lost(job.pk)
+
+
 def requeue(rows: Jobs, job_id: int, *, reason: str, refund: bool = False, delay: float = 0) -> bool:
     """Back into the queue, for `reason` in words. False when not held.
 
     With `refund` the attempt does not count. Only the worker that holds the job may ask for that: the next one gets the
     same number, and a worker that does not know that it lost the job would take itself for that one.
     """
+    now = timezone.now()
     with transaction.atomic():
         moved = rows.update(
             state=TrainingJob.State.QUEUED,
             attempt=F("attempt") - (1 if refund else 0),
-            heartbeat_at=timezone.now(),
+            interrupted=True,
+            not_before=now + timedelta(seconds=delay) if delay else None,
+            heartbeat_at=now,
         )
         if moved:
             _append(job_id, "requeued", {"reason": reason})
@@ -83,13 +117,50 @@ def requeue(rows: Jobs, job_id: int, *, reason: str, refund: bool = False, delay
 
 def retry_or_fail(rows: Jobs, job: TrainingJob, *, reason: str, error: str, message: str) -> bool:
     """After bad luck: once more, a little later each time, until the attempts are used up."""
-    if job.attempt < settings.TRAINING_ATTEMPTS:
-        return requeue(rows, job.pk, reason=reason, delay=5 * (job.attempt - 1))
-    return finish(rows, job.pk, outcome=TrainingJob.Outcome.FAILED, error=error, message=message)
+    tried = job.attempt - job.attempts_before
+    if tried < settings.TRAINING_ATTEMPTS:
+        return requeue(rows, job.pk, reason=reason, delay=5 * (tried - 1))
+    return finish(rows, job.pk, outcome=TrainingJob.Outcome.FAILED, error=error, message=message, keep_checkpoint=True)
+
+
+def cancel(rows: Jobs, job_id: int, *, message: str = CANCELLED) -> bool:
+    """End a job because its author wants it; what was saved stays, so that it can be continued. False when not held."""
+    return finish(rows, job_id, outcome=TrainingJob.Outcome.CANCELLED, message=message, keep_checkpoint=True)
+
+
+def resume(job: TrainingJob) -> bool:
+    """Queue an ended job again that has a checkpoint. False when it has none any more or is active by now.
+
+    Raises IntegrityError when another job of its voice is active.
+    """
+    ended = TrainingJob.objects.filter(pk=job.pk, state=TrainingJob.State.FINISHED).exclude(checkpoint_step=None)
+    with transaction.atomic():
+        moved = ended.update(
+            state=TrainingJob.State.QUEUED,
+            outcome="",
+            message="",
+            error="",
+            cancel_requested=False,
+            attempts_before=F("attempt"),
+            not_before=None,
+            heartbeat_at=timezone.now(),
+            finished_at=None,
+        )
+        if moved:
+            _append(job.pk, "continued", {"reason": CONTINUED})
+            bells.ring(bells.TRAINING, job.pk)
+    return bool(moved)
 
 
 def finish(
-    rows: Jobs, job_id: int, *, outcome: TrainingJob.Outcome, message: str, error: str = "", **data: Any
+    rows: Jobs,
+    job_id: int,
+    *,
+    outcome: TrainingJob.Outcome,
+    message: str,
+    error: str = "",
+    keep_checkpoint: bool = False,
+    **data: Any,
 ) -> bool:
     """End a job, and tell it with `data` in its last event. False when not held."""
     with transaction.atomic():
@@ -98,8 +169,12 @@ def finish(
             outcome=outcome,
             message=message[:500],
             error=error,
+            interrupted=False,
             finished_at=timezone.now(),
+            **({} if keep_checkpoint else {"checkpoint_step": None}),
         )
+        if moved and not keep_checkpoint:
+            transaction.on_commit(partial(checkpoints.delete, job_id))
         if moved:
             _append(job_id, "finished", {"outcome": outcome, "message": message, "error": error, **data})
     return bool(moved)

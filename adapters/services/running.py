@@ -6,6 +6,7 @@ from __future__ import annotations
 import logging
 import shutil
 import time
+import uuid
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -15,11 +16,11 @@ from typing import Any, Final, Literal, Protocol
 from django.conf import settings
 
 from adapters.errors import say
-from adapters.models import Sample, TrainingJob
-from adapters.services import jobs
+from adapters.models import TrainingJob
+from adapters.services import checkpoints, jobs
+from adapters.services.estimates import Remaining
 from adapters.services.stopping import STOPPING
 from adapters.services.versions import publish
-from adapters.training.dataset import Post
 from adapters.training.recipe import Recipe
 from adapters.training.spec import Spec
 
@@ -39,16 +40,18 @@ class Child(Protocol):
 
     def train(self, job: str, spec: Spec) -> Iterator[Event | None]: ...
     def cancel(self, job: str) -> None: ...
-    def kill(self) -> None: ...
+    def abandon(self, job: str) -> bool: ...
 
 
-def run_training(*, job_id: int, child: Child) -> None:
-    """Train a queued job to its end. Does nothing when the job is somebody else's or over."""
-    if STOPPING.is_set():
-        return  # the row stays queued; the sweeper rings for it
-    job = jobs.claim(job_id)
-    if job is None:
-        return
+def run_next(*, child: Child) -> bool:
+    """Train the queued job whose turn it is to its end. False when there is none for this worker to take."""
+    job = None if STOPPING.is_set() else jobs.claim()  # else the row stays queued, and another worker is rung for
+    if job is not None:
+        _run(job, child)
+    return job is not None
+
+
+def _run(job: TrainingJob, child: Child) -> None:
     folders = Path(settings.VAR) / "training"
     for left in folders.glob(f"{job.pk}-*"):  # by a worker that was killed
         shutil.rmtree(left, ignore_errors=True)
@@ -64,21 +67,33 @@ def run_training(*, job_id: int, child: Child) -> None:
 
 
 def _train(job: TrainingJob, child: Child, folder: Path) -> tuple[Event, Wish | None]:
-    # One name per attempt: the end of an earlier one, still on its way, is not taken for the end of this one.
-    name = f"{job.pk}-{job.attempt}"
-    listening = _Listening(job=job)
+    # A name of its own: the end of an earlier attempt, still on its way, is not taken for the end of this one.
+    name = f"{job.pk}-{job.attempt}-{uuid.uuid4().hex[:8]}"
+    listening, remaining = _Listening(job=job), Remaining()
     # Leaving early, as when the job is lost, closes the iterator, and that cancels the job in the child.
     with closing(child.train(name, _spec(job, folder))) as events:  # type: ignore[type-var]
         for event in events:
             if event is not None:
                 if event["kind"] in {"saved", "cancelled", "failed"}:
                     return event, listening.wish
-                jobs.record(job, event["kind"], _told(event))
+                _keep(job, event, remaining)
             if listening.hears():
                 child.cancel(name)
-            if listening.has_waited():
-                child.kill()  # which ends the iterator
+            if listening.has_waited() and not child.abandon(name):
+                # Others are in training in the same process: it stays, and this job is left to end by itself.
+                return {"kind": "cancelled"}, listening.wish
     raise AssertionError("the trainer ended without a last word")
+
+
+def _keep(job: TrainingJob, event: Event, remaining: Remaining) -> None:
+    if event["kind"] == "checkpoint":
+        jobs.saved(job, event["step"])  # nothing happened that an author would watch
+        return
+    told = _told(event)
+    if event["kind"] == "step":
+        left = remaining.after(event)
+        told |= {"eta_low": round(left.low, 1), "eta_high": round(left.high, 1)}
+    jobs.record(job, event["kind"], told)
 
 
 @dataclass(kw_only=True)
@@ -115,7 +130,7 @@ def _end(job: TrainingJob, last: Event, wish: Wish | None) -> None:
     held = jobs.held(job)
     # Asked again here, because it may have been wished for in the moment in which the trainer ended.
     if wish == "cancel" or jobs.cancel_requested(job):
-        jobs.finish(held, job.pk, outcome=TrainingJob.Outcome.CANCELLED, message=jobs.CANCELLED)
+        jobs.cancel(held, job.pk)
     elif last["kind"] == "saved":
         _publish(job, last)
     # The system that stops this worker often stops its child in the same moment.
@@ -146,12 +161,14 @@ def _child_died() -> dict[str, str]:
 
 
 def _spec(job: TrainingJob, folder: Path) -> Spec:
-    samples = Sample.objects.filter(voice=job.voice_id, included=True)
+    posts = checkpoints.posts_of(job)
     return Spec(
-        posts=[Post(id=sample.pk, title=sample.title, text=sample.text, date=sample.date) for sample in samples],
+        posts=posts,
         recipe=Recipe.from_dict(job.recipe),
         voice=job.voice.api_name,
         out=folder,
+        checkpoint=checkpoints.prepare(job, posts),
+        sample_briefs=job.sample_briefs[: settings.TRAINING_SAMPLES],
         manifest={"job": job.pk, "attempt": job.attempt},
     )
 

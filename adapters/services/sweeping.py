@@ -22,7 +22,7 @@ def sweep_training() -> None:
     for job in TrainingJob.objects.filter(state=TrainingJob.State.RUNNING, heartbeat_at__lt=silent_since):
         held = jobs.held(job, silent_since=silent_since)
         if job.cancel_requested:
-            jobs.finish(held, job.pk, outcome=TrainingJob.Outcome.CANCELLED, message=jobs.CANCELLED)
+            jobs.cancel(held, job.pk)
         else:
             reason = "The machine that trained it went away."
             jobs.retry_or_fail(held, job, reason=reason, error="training.worker_lost", message=jobs.worker_lost())

@@ -27,6 +27,15 @@ NOT_BETTER: Final = (
 
 
 @dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """Whether a finished voice may go live."""
+
+    passes: bool
+    sentence: str
+    """For its author: how good it is, or why it does not go live and what to try."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Resolved:
     """What a name in the API stands for."""
 
@@ -39,10 +48,20 @@ def store() -> AdapterStore:
     return AdapterStore(Path(settings.ADAPTER_STORE))
 
 
+def verdict(saved: dict[str, Any]) -> Verdict:
+    """The gate: a voice that does not foresee its author's own posts better than the base model does stays out.
+
+    The only place that decides it; `saved` is the trainer's last word, with everything that was measured.
+    """
+    if saved["bits_per_byte"] < saved["base_bits_per_byte"]:
+        return Verdict(passes=True, sentence=praise(_gain(saved)))
+    return Verdict(passes=False, sentence=NOT_BETTER)
+
+
 def publish(*, job: TrainingJob, saved: dict[str, Any]) -> Version:
     """Keep the adapter that `job` saved as the voice's next version, and end the job.
 
-    It goes live when it beats the base model on the held-out posts; else it is kept, rejected. Raises jobs.Lost when
+    It goes live when it passes the gate; else it is kept, rejected. Raises jobs.Lost when
     the job is not ours any more, OSError when the files cannot be stored.
     """
     digest = store().put(Path(saved["folder"]))
@@ -60,9 +79,8 @@ def _record(job: TrainingJob, digest: str, saved: dict[str, Any]) -> Version:
     if not Voice.objects.select_for_update().filter(pk=job.voice_id).exists():
         raise jobs.Lost(job.pk)
     versions = Version.objects.filter(voice=job.voice_id)
-    better = saved["bits_per_byte"] < saved["base_bits_per_byte"]
-    gain = 1 - saved["bits_per_byte"] / saved["base_bits_per_byte"]
-    if better:
+    judged = verdict(saved)
+    if judged.passes:
         versions.filter(status=Version.Status.LIVE).update(status=Version.Status.RETIRED)
     version = Version.objects.create(
         voice_id=job.voice_id,
@@ -73,14 +91,14 @@ def _record(job: TrainingJob, digest: str, saved: dict[str, Any]) -> Version:
         base_digest=saved["manifest"]["base_model"]["digest"],
         recipe=job.recipe,
         manifest=saved["manifest"],
-        metrics={**saved["manifest"]["metrics"], "gain": gain, "bytes": saved["bytes"]},
-        status=Version.Status.LIVE if better else Version.Status.REJECTED,
+        metrics={**saved["manifest"]["metrics"], "gain": _gain(saved), "bytes": saved["bytes"]},
+        status=Version.Status.LIVE if judged.passes else Version.Status.REJECTED,
     )
     ended = jobs.finish(
         jobs.held(job),
         job.pk,
-        outcome=TrainingJob.Outcome.PUBLISHED if better else TrainingJob.Outcome.NOT_BETTER,
-        message=praise(gain) if better else NOT_BETTER,
+        outcome=TrainingJob.Outcome.PUBLISHED if judged.passes else TrainingJob.Outcome.NOT_BETTER,
+        message=judged.sentence,
         version=version.number,
         bits_per_byte=saved["bits_per_byte"],
         base_bits_per_byte=saved["base_bits_per_byte"],
@@ -114,6 +132,10 @@ def resolve(*, user: User, name: str) -> Resolved:
         if version:
             return Resolved(voice=version.voice, version=version)
     raise LookupError(f"there is no voice {name!r} that can write")
+
+
+def _gain(saved: dict[str, Any]) -> float:
+    return float(1 - saved["bits_per_byte"] / saved["base_bits_per_byte"])
 
 
 def praise(gain: float) -> str:

@@ -11,8 +11,8 @@ from django.utils.text import slugify
 
 from accounts.models import User
 from adapters.errors import UserError
-from adapters.models import ImportItem, Version, Voice
-from adapters.services import bells
+from adapters.models import ImportItem, TrainingJob, Version, Voice
+from adapters.services import bells, checkpoints
 from adapters.services.versions import store
 
 LONGEST_NAME: Final = 80
@@ -52,17 +52,20 @@ def delete_voice(*, voice: Voice) -> None:
         Voice.objects.select_for_update().filter(pk=voice.pk).first()
         digests = set(Version.objects.filter(voice=voice).values_list("digest", flat=True))
         uploads = [str(item.file) for item in ImportItem.objects.filter(job__voice=voice).exclude(file="")]
+        trainings = list(TrainingJob.objects.filter(voice=voice).values_list("pk", flat=True))
         voice.delete()
-        transaction.on_commit(lambda: _delete_files(digests, uploads))
+        transaction.on_commit(lambda: _delete_files(digests, uploads, trainings))
 
 
-def _delete_files(digests: set[str], uploads: list[str]) -> None:
+def _delete_files(digests: set[str], uploads: list[str], trainings: list[int]) -> None:
     in_use = set(Version.objects.filter(digest__in=digests).values_list("digest", flat=True))
     for digest in digests - in_use:
         store().delete(digest)
         bells.ring(bells.UNLOAD, digest)
     for name in uploads:
         default_storage.delete(name)
+    for training in trainings:
+        checkpoints.delete(training)  # one that is just being written again is swept later
 
 
 def _checked(name: str) -> str:

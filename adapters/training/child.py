@@ -1,5 +1,5 @@
 """The trainer's process: takes jobs as JSON lines on stdin, tells what happens as JSON lines on stdout.
-Knows the base model, which it keeps loaded between jobs. Knows nothing of Celery, records or the store."""
+Knows when jobs join, leave and are cancelled. Knows nothing of what a step is, Celery, records or the store."""
 
 from __future__ import annotations
 
@@ -12,12 +12,11 @@ import queue
 import signal
 import sys
 import threading
-import traceback
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Final, TextIO
+from typing import Final, Protocol, TextIO
 
+from adapters import base_model
 from adapters.training.job import Job
 
 # PyTorch and transformers are imported by the first job: a cancel or an exit is heard from the first moment.
@@ -26,17 +25,28 @@ NICENESS: Final = 5
 SECONDS_TO_LEAVE: Final = 3.0
 
 
+class Workshop(Protocol):
+    """Where steps are made (see `adapters.training.workshop`)."""
+
+    @property
+    def busy(self) -> bool: ...
+    def take(self, job: Job, leaving: Callable[[], bool]) -> None: ...
+    def step(self) -> None: ...
+
+
+OpenWorkshop = Callable[[argparse.Namespace], Workshop]
+
+
 class _Child:
-    def __init__(self, options: argparse.Namespace, lines: TextIO) -> None:
+    def __init__(self, options: argparse.Namespace, open_workshop: OpenWorkshop, lines: TextIO) -> None:
         self.options = options
+        self.open_workshop = open_workshop
         self.lines = lines
         self.lock = threading.Lock()
         self.waiting: queue.Queue[Job | None] = queue.Queue()
         self.jobs: dict[str, Job] = {}
         self.leaving = threading.Event()
-        self.base: Any = None
-        self.model: Any = None
-        self.tokenizer: Any = None
+        self.workshop: Workshop | None = None
 
     def listen(self, commands: TextIO) -> None:
         """Until stdin ends, which it does when the parent dies."""
@@ -46,8 +56,8 @@ class _Child:
                 job = Job(command["job"], command["spec"], self.lines, self.lock)
                 self.jobs[job.id] = job
                 self.waiting.put(job)
-            elif command["op"] == "cancel" and command["job"] in self.jobs:
-                self.jobs[command["job"]].cancel()
+            elif command["op"] == "cancel" and (cancelled := self.jobs.get(command["job"])):
+                cancelled.cancel()
             elif command["op"] == "exit":
                 break
         self.leaving.set()
@@ -57,93 +67,70 @@ class _Child:
         os._exit(0)
 
     def work(self) -> None:
-        """Until told to leave, or idle for too long."""
-        while not self.leaving.is_set():
+        """Until told to leave, or idle for too long. Between two steps jobs join and leave."""
+        while not self.leaving.is_set() or (self.workshop and self.workshop.busy):
             try:
-                job = self.waiting.get(timeout=self.options.idle_seconds)
+                self._admit()
+                if self.workshop and self.workshop.busy:
+                    self.workshop.step()
+                    self._forget_ended()
             except queue.Empty:
+                return
+            except BrokenPipeError:
+                return
+            except Exception as error:  # noqa: BLE001 - the process boundary
+                self._give_up(error)
+                return
+
+    def _admit(self) -> None:
+        """Take jobs while there are places; with nothing to do, wait for one. Raises queue.Empty when none comes."""
+        while len(self._in_training()) < self.options.jobs:
+            idle = not (self.workshop and self.workshop.busy)
+            try:
+                job = self.waiting.get(block=idle, timeout=self.options.idle_seconds if idle else None)
+            except queue.Empty:
+                if idle:
+                    raise
                 return
             if job is None:
                 return
             if not job.ended:
-                self._run(job)
-                _give_memory_back()
-            del self.jobs[job.id]
+                self._opened(job).take(job, self.leaving.is_set)
+            self._forget_ended()
 
-    def _run(self, job: Job) -> None:
-        try:
-            self._train(job)
-        except BrokenPipeError:
-            self.leaving.set()
-        except Exception as error:  # noqa: BLE001 - the process boundary: the parent is told, the child lives on
-            traceback.print_exc(file=sys.stderr)
-            _fail(job, error)
+    def _opened(self, job: Job) -> Workshop:
+        if self.workshop is None:
+            job.tell("loading", base_model=self.options.base_model)
+            self.workshop = self.open_workshop(self.options)
+        return self.workshop
 
-    def _train(self, job: Job) -> None:
-        self._load(job)
+    def _in_training(self) -> list[Job]:
+        return [job for job in list(self.jobs.values()) if job.in_training and not job.ended]
 
-        from adapters.training import dataset, manifest
-        from adapters.training.recipe import readiness
-        from adapters.training.spec import Spec
-        from adapters.training.stopping import Stopped
-        from adapters.training.trainer import train
+    def _forget_ended(self) -> None:
+        ended = [job.id for job in list(self.jobs.values()) if job.ended]
+        for id in ended:
+            del self.jobs[id]
+        if ended and not self.jobs:
+            _give_memory_back()
 
-        spec = Spec.from_dict(job.spec)
-        data = dataset.build(spec.posts, self.tokenizer, spec.recipe)
-        ready = readiness(len(data.train) + len(data.held_out), data.train_tokens + data.held_out_tokens)
-        if not ready.enough:
-            job.end("failed", error="training.not_ready", message=ready.message, infrastructure=False)
-            return
-        if not job.begin_training():
-            return
-        try:
-            trained = train(
-                self.model,
-                self.tokenizer,
-                data,
-                spec.recipe,
-                lambda event: job.tell(event.kind, **asdict(event)),
-                lambda: job.stop.is_set() or self.leaving.is_set(),
-                spec.out,
-                base_name=self.base.name,
-                sample_briefs=spec.sample_briefs,
-            )
-        except Stopped as stopped:
-            job.end("cancelled", step=stopped.step)
-            return
-        about = manifest.build(
-            base=self.base, voice=spec.voice, data=data, recipe=spec.recipe, trained=trained, extra=spec.manifest
-        )
-        manifest.write(about, spec.out)
-        job.end(
-            "saved",
-            folder=str(trained.folder),
-            bits_per_byte=trained.bits_per_byte,
-            base_bits_per_byte=trained.base_bits_per_byte,
-            rank=trained.rank,
-            bytes=trained.bytes,
-            manifest=about,
-        )
-
-    def _load(self, job: Job) -> None:
-        if self.model is not None:
-            return
-        job.tell("loading", base_model=self.options.base_model)
-        from transformers.utils import logging
-
-        from adapters import base_model
-
-        logging.disable_progress_bar()
-        self.base = base_model.find(self.options.base_model, self.options.models)
-        self.model, self.tokenizer = base_model.load(
-            self.base.folder, device=self.options.device, dtype=self.options.dtype
-        )
+    def _give_up(self, error: Exception) -> None:
+        """No single job's fault: whoever has heard anything is told. This process is not used again; its parent gives
+        the jobs that have heard nothing to the next one."""
+        for job in list(self.jobs.values()):
+            if job.told:
+                job.fail(error)
 
 
-def _fail(job: Job, error: Exception) -> None:
-    from adapters.training.failures import explain
+def open_workshop(options: argparse.Namespace) -> Workshop:
+    """Load the base model. Raises LookupError when it is not there."""
+    base_model.find(options.base_model, options.models)  # before the imports, which take seconds
+    from adapters.training.workshop import Options
+    from adapters.training.workshop import Workshop as Loaded
 
-    job.end("failed", **asdict(explain(error)))
+    return Loaded(
+        Options(base_model=options.base_model, models=options.models, device=options.device, dtype=options.dtype)
+    )
 
 
 def _give_memory_back() -> None:
@@ -174,17 +161,18 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--base-model", required=True, help="name of the base model")
     parser.add_argument("--models", required=True, type=Path, help="folder of base models")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
-    parser.add_argument("--dtype", default="auto", help="auto, float32 or bfloat16")
+    parser.add_argument("--dtype", default="auto", help="auto, float32, bfloat16, or nf4 on a GPU")
+    parser.add_argument("--jobs", type=int, default=1, help="so many in training at once; the others wait")
     parser.add_argument("--idle-seconds", type=float, default=600, help="leave after so long without a job")
     return parser.parse_args(arguments)
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
+def main(arguments: Sequence[str] | None = None, open_workshop: OpenWorkshop = open_workshop) -> None:
     """Serve jobs until stdin closes."""
     _die_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole terminal; the parent decides what it means
     os.nice(NICENESS)  # training may take all night, a page may not
-    child = _Child(_options(arguments), _own_stdout())
+    child = _Child(_options(arguments), open_workshop, _own_stdout())
     threading.Thread(target=child.listen, args=(sys.stdin,), daemon=True).start()
     child.work()
 

@@ -87,7 +87,7 @@ class Dropped:
 
 @dataclass(frozen=True, kw_only=True)
 class Resumed:
-    """Training goes on from a checkpoint; comes after Prepared."""
+    """Training goes on from a checkpoint; comes after Prepared. What was told of later steps counts no more."""
 
     kind: ClassVar = "resumed"
     step: int

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import json
 import threading
+import traceback
+from dataclasses import asdict
 from typing import Any, TextIO
 
 
@@ -16,6 +18,7 @@ class Job:
         self.spec = spec
         self.stop = threading.Event()
         self.in_training = False
+        self.told = False
         self.ended = False
         self._lines = lines
         self._lock = lock
@@ -28,6 +31,13 @@ class Job:
         with self._lock:
             self._write(kind, data)
             self.ended = True
+
+    def fail(self, error: Exception) -> None:
+        """End with what is to be told about `error`; the operator reads the rest on stderr."""
+        from adapters.training.failures import explain  # with PyTorch behind it, which a process at rest does not need
+
+        traceback.print_exception(error)
+        self.end("failed", **asdict(explain(error)))
 
     def begin_training(self) -> bool:
         """False when the job was cancelled before."""
@@ -44,4 +54,5 @@ class Job:
 
     def _write(self, kind: str, data: dict[str, Any]) -> None:
         if not self.ended:
+            self.told = True
             print(json.dumps({"job": self.id, "kind": kind, **data}), file=self._lines, flush=True)

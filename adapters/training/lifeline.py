@@ -1,5 +1,5 @@
 """One life of the trainer's process: its pipes, its last words, its end.
-Knows lines of JSON and Linux's rules about parents. Knows nothing of jobs."""
+Knows lines of JSON, which job each is about, and Linux's rules about parents. Knows nothing of what they say."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ import queue
 import subprocess
 import threading
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -29,12 +30,18 @@ class Ended:
         self.code = code
 
 
+Mail = queue.Queue[Event | Ended]
+"""What comes for one job; Ended is the last."""
+
+
 class Process:
-    """A running child: lines go in, events come out, then Ended."""
+    """A running child: lines go in; events come out, each for whoever listens for its job, then Ended for everybody."""
 
     def __init__(self, command: list[str], environment: Mapping[str, str]) -> None:
         self.stderr: deque[str] = deque(maxlen=STDERR_LINES)
-        self._lines: queue.Queue[Event | Ended] = queue.Queue()
+        self._mail: dict[str, Mail] = {}
+        self._ended: Ended | None = None
+        self._sorting = threading.Lock()
         self._sending = threading.Lock()
         started: queue.Queue[subprocess.Popen[str] | OSError] = queue.Queue()
         # The child asks Linux to end it when its parent does, and to Linux the parent is the thread that started it:
@@ -62,15 +69,33 @@ class Process:
             except (BrokenPipeError, ValueError):
                 log.info("the trainer's process %s was gone already", self.pid)  # the reading side says the rest
 
-    def next(self, timeout: float) -> Event | Ended | None:
+    @contextmanager
+    def hearing(self, job: str) -> Iterator[Mail]:
+        """Inside, what the process says of `job`. Raises ValueError for one that somebody hears already."""
+        mail: Mail = queue.Queue()
+        with self._sorting:
+            if job in self._mail:
+                raise ValueError(f"job: {job!r} is in training already")
+            self._mail[job] = mail
+            if self._ended:
+                mail.put(self._ended)
         try:
-            return self._lines.get(timeout=timeout)
-        except queue.Empty:
-            return None
+            yield mail
+        finally:
+            with self._sorting:
+                del self._mail[job]
 
     def kill(self) -> None:
         self._popen.kill()
         self._popen.wait()
+
+    def kill_unless_shared(self, job: str) -> bool:
+        """Kill it if nobody hears of another job than `job`."""
+        with self._sorting:  # so that none begins in this moment
+            alone = not self._mail.keys() - {job}
+            if alone:
+                self._popen.kill()
+        return alone
 
     def close(self, timeout: float) -> None:
         assert self._popen.stdin is not None
@@ -104,10 +129,18 @@ class Process:
         started.put(popen)
         for line in popen.stdout:
             if line.endswith("\n"):  # else its writer was killed in the middle of it
-                self._lines.put(json.loads(line))
+                self._sort(json.loads(line))
         code = popen.wait()
         errors.join(timeout=1)
-        self._lines.put(Ended(code))
+        with self._sorting:
+            self._ended = Ended(code)
+            for mail in self._mail.values():
+                mail.put(self._ended)
+
+    def _sort(self, event: Event) -> None:
+        with self._sorting:
+            if mail := self._mail.get(event["job"]):  # else it is the end of a job that nobody waited for
+                mail.put(event)
 
     def _read_errors(self, popen: subprocess.Popen[str]) -> None:
         assert popen.stderr is not None

@@ -11,7 +11,7 @@ from torch import nn
 from adapters.training.attention import causal
 from adapters.training.batch import Batch
 
-BYTES_AT_ONCE: Final = {"cpu": 1 << 25, "cuda": 1 << 29}
+BYTES_AT_ONCE: Final = {"cpu": 1 << 25, "cuda": 1 << 28}
 """Of logits in fp32: 128,000 words take half a megabyte a token, whole windows would take gigabytes."""
 
 

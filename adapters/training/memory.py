@@ -20,7 +20,8 @@ WORTHWHILE: Final = 2_048
 """With room for fewer tokens than these a GPU is faster when it computes layers twice and takes more at once."""
 SHARE_OF_FREE: Final = 0.85
 """The rest is for what the allocator wastes."""
-_TRIAL: Final = 512
+_TRIAL: Final = 128
+"""Tokens of the pass that shows what a token takes."""
 
 
 class Memory:

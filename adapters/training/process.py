@@ -4,6 +4,7 @@ Knows the protocol and processes. Knows nothing of training itself, Celery or re
 from __future__ import annotations
 
 import os
+import queue
 import sys
 import threading
 from collections.abc import Iterable, Iterator, Mapping
@@ -12,7 +13,7 @@ from typing import Any, Final
 
 import psutil
 
-from adapters.training.lifeline import Ended, Event, Process
+from adapters.training.lifeline import Ended, Event, Mail, Process
 from adapters.training.spec import Spec
 
 LAST_WORDS: Final = frozenset({"saved", "cancelled", "failed"})
@@ -20,7 +21,8 @@ PULSE_SECONDS: Final = 0.5
 
 
 class TrainingChild:
-    """A trainer's process that is started when needed and stays warm between jobs. One job at a time."""
+    """A trainer's process that is started when needed and stays warm between jobs. Threads may share it: each trains a
+    job of its own, and up to `jobs` of them are in training at once."""
 
     def __init__(
         self,
@@ -29,63 +31,59 @@ class TrainingChild:
         models: Path,
         device: str = "auto",
         dtype: str = "auto",
+        jobs: int = 1,
         idle_seconds: float = 600,
         environment: Mapping[str, str] | None = None,
+        module: str = "adapters.training.child",
     ) -> None:
         self._command = [
-            *(sys.executable, "-m", "adapters.training.child"),
+            *(sys.executable, "-m", module),
             *("--base-model", base_model, "--models", str(models.resolve())),
-            *("--device", device, "--dtype", dtype, "--idle-seconds", str(idle_seconds)),
+            *("--device", device, "--dtype", dtype, "--jobs", str(jobs), "--idle-seconds", str(idle_seconds)),
         ]
         # Threads that wait for each other go to sleep: on a machine with other work they would burn several times the
         # processor time of the training itself.
         self._environment = {"OMP_WAIT_POLICY": "PASSIVE", **os.environ, **(environment or {})}
         self._process: Process | None = None
-        self._busy = threading.Lock()
+        self._starting = threading.Lock()
 
     def ensure(self) -> int:
         """Start the process unless it runs; its id."""
-        if self._process is None or not self._process.alive:
-            self._process = Process(self._command, self._environment)
-        return self._process.pid
+        return self._alive().pid
 
     def train(self, job: str, spec: Spec | Mapping[str, Any]) -> Iterator[Event | None]:
         """Train, yielding each event as it comes, and None at least twice a second meanwhile.
 
-        The last event is `saved`, `cancelled` or `failed`, also when the process dies. Leaving the iterator early
-        cancels the job.
+        The last event is `saved`, `cancelled` or `failed`, also when the process dies: then for every job in it.
+        Leaving the iterator early cancels the job. Raises ValueError for a job that is in training already.
         """
-        if not self._busy.acquire(blocking=False):
-            raise ValueError(f"job: {job!r} has to wait, the trainer is at work")
         line = {"op": "train", "job": job, "spec": spec.as_dict() if isinstance(spec, Spec) else dict(spec)}
-        ended = False
-        try:
-            for event in self._events(line):
-                ended = event is not None and event["kind"] in LAST_WORDS
-                yield event
-        finally:
-            self._busy.release()
-            if not ended:
-                self.cancel(job)
-
-    def _events(self, line: Mapping[str, Any]) -> Iterator[Event | None]:
         for attempt in range(2):
-            self.ensure()
-            process = self._process
-            assert process is not None
-            process.send(line)
-            heard = False
-            while not isinstance(event := process.next(PULSE_SECONDS), Ended):
-                if event is not None and event["job"] != line["job"]:
-                    continue  # the end of an earlier job that nobody waited for
-                heard = heard or event is not None
-                yield event
-                if event is not None and event["kind"] in LAST_WORDS:
-                    return
+            process = self._alive()
+            heard = ended = False
+            with process.hearing(job) as mail:
+                process.send(line)
+                try:
+                    while not isinstance(event := _next(mail), Ended):
+                        heard = heard or event is not None
+                        ended = event is not None and event["kind"] in LAST_WORDS
+                        yield event
+                        if ended:
+                            return
+                    ended = True
+                finally:
+                    if not ended:
+                        process.send({"op": "cancel", "job": job})
             # It may have left for idleness while the job was on its way: that is worth a second process.
             if heard or event.code != 0 or attempt:
-                yield _died(line["job"], event.code, process.stderr)
+                yield _died(job, event.code, process.stderr)
                 return
+
+    def _alive(self) -> Process:
+        with self._starting:
+            if self._process is None or not self._process.alive:
+                self._process = Process(self._command, self._environment)
+            return self._process
 
     def cancel(self, job: str) -> None:
         """Ask politely; the job's last event comes within a second or two. Harmless for a job that has ended."""
@@ -93,9 +91,14 @@ class TrainingChild:
             self._process.send({"op": "cancel", "job": job})
 
     def kill(self) -> None:
-        """End the process at once; a job in it ends as failed."""
+        """End the process at once; jobs in it end as failed."""
         if self._process is not None:
             self._process.kill()
+
+    def abandon(self, job: str) -> bool:
+        """Do not wait for a job that was cancelled and does not stop: end the process at once if it is alone in there,
+        and leave it to end by itself if it is not. Whether the process was ended."""
+        return self._process is not None and self._process.kill_unless_shared(job)
 
     def close(self, timeout: float = 10) -> None:
         """Let the process leave, and end it if it does not within `timeout` seconds."""
@@ -115,6 +118,13 @@ class TrainingChild:
             return int(psutil.Process(self.pid).memory_info().rss) if self.pid is not None else 0
         except psutil.NoSuchProcess:
             return 0
+
+
+def _next(mail: Mail) -> Event | Ended | None:
+    try:
+        return mail.get(timeout=PULSE_SECONDS)
+    except queue.Empty:
+        return None
 
 
 def _died(job: str, code: int, stderr: Iterable[str]) -> Event:

@@ -24,7 +24,9 @@ class Spec:
     voice: str
     """What the manifest calls it."""
     out: Path
-    """Folder that the finished adapter is written into; the only place that is written to."""
+    """Folder that the finished adapter is written into."""
+    checkpoint: Path | None = None
+    """Folder that training is saved in and goes on from; None saves nothing. No other place is written to."""
     manifest: Mapping[str, Any] = field(default_factory=dict)
     """Fields of the caller's own for the manifest."""
     sample_briefs: Sequence[str] = ()
@@ -45,6 +47,7 @@ class Spec:
             "recipe": self.recipe.as_dict(),
             "voice": self.voice,
             "out": str(self.out),
+            "checkpoint": str(self.checkpoint) if self.checkpoint else None,
             "manifest": dict(self.manifest),
             "sample_briefs": list(self.sample_briefs),
         }
@@ -58,6 +61,7 @@ class Spec:
                 recipe=Recipe.from_dict(values["recipe"]),
                 voice=str(values["voice"]),
                 out=Path(values["out"]),
+                checkpoint=Path(values["checkpoint"]) if values.get("checkpoint") else None,
                 manifest=dict(values.get("manifest") or {}),
                 sample_briefs=tuple(values.get("sample_briefs") or ()),
             )

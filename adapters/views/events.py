@@ -18,6 +18,8 @@ from inference import sse
 from inference.database import in_database
 
 POLL_SECONDS: Final = 0.7
+# Others come and go; nobody needs to know to the second.
+STANDING_SECONDS: Final = 4.0
 KEEP_ALIVE_SECONDS: Final = 15.0
 AT_ONCE: Final = 500
 
@@ -44,7 +46,8 @@ async def job_events(request: HttpRequest, slug: str, pk: int) -> HttpResponseBa
 
 async def _stream(job_id: int, after: int) -> AsyncGenerator[bytes]:
     told: Row | None = None
-    spoken = time.monotonic()
+    stands: Row | None = None
+    spoken = looked = time.monotonic()
     while True:
         # Before the events: a job that is over by now has none that are read too early.
         state = await in_database(_state, job_id)
@@ -56,12 +59,15 @@ async def _stream(job_id: int, after: int) -> AsyncGenerator[bytes]:
                 return
         if len(rows) == AT_ONCE:
             continue
-        if state is None or state["state"] == TrainingJob.State.FINISHED:
+        if state is None or state == TrainingJob.State.FINISHED:
             return
-        if state != told:
+        if told is None or told["state"] != state or time.monotonic() - looked > STANDING_SECONDS:
+            looked = time.monotonic()
+            stands = await in_database(_standing, job_id)
+        if stands is not None and (told is None or _noticeable(stands) != _noticeable(told)):
             # Not an event of the job's own: others leave the queue too.
-            yield sse.event(state, "state")
-            told = state
+            yield sse.event(stands, "state")
+            told = stands
         elif not rows and time.monotonic() - spoken > KEEP_ALIVE_SECONDS:
             yield sse.KEEP_ALIVE
         else:
@@ -70,9 +76,18 @@ async def _stream(job_id: int, after: int) -> AsyncGenerator[bytes]:
         spoken = time.monotonic()
 
 
-def _state(job_id: int) -> Row | None:
+def _state(job_id: int) -> str | None:
+    return TrainingJob.objects.filter(pk=job_id).values_list("state", flat=True).first()
+
+
+def _standing(job_id: int) -> Row | None:
     job = TrainingJob.objects.filter(pk=job_id).first()
-    return {"state": job.state, "before": services.queue_position(job=job)} if job else None
+    return services.standing(job=job).as_dict() if job else None
+
+
+def _noticeable(stands: Row) -> tuple[Any, ...]:
+    # Estimates differ by a second each time; the words do when it matters.
+    return stands["state"], stands["before"], stands["words"]
 
 
 def _read(job_id: int, after: int) -> list[Row]:

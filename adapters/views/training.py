@@ -3,13 +3,15 @@ Knows nothing of how a job runs, or of its stream of events."""
 
 from __future__ import annotations
 
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 
 from adapters import services, story
-from adapters.models import TrainingJob, Version
+from adapters.forms import BriefsForm
+from adapters.models import TrainingJob, Version, Voice
 from adapters.training.recipe import Recipe, in_words
 from adapters.views.voices import find_voice
 
@@ -26,8 +28,9 @@ def training(request: HttpRequest, slug: str) -> HttpResponse:
         "voice": voice,
         "meter": meter,
         "active": active,
-        "before": services.queue_position(job=active) if active else 0,
-        "recipe": _recipe_in_words(meter),
+        "standing": services.standing(job=active) if active else None,
+        "recipe": _recipe_in_words(voice, meter),
+        "briefs_form": _briefs_form(voice),
         "versions": Version.objects.filter(voice=voice).select_related("job"),
         "jobs": jobs.filter(state=TrainingJob.State.FINISHED).select_related("version")[:JOBS_SHOWN],
     }
@@ -38,8 +41,10 @@ def training(request: HttpRequest, slug: str) -> HttpResponse:
 def train(request: HttpRequest, slug: str) -> HttpResponse:
     voice = find_voice(request, slug)
     if request.method == "POST":
+        form = BriefsForm(request.POST)
+        briefs = form.cleaned_data["briefs"].splitlines() if form.is_valid() else []
         try:
-            job = services.submit_training(voice=voice, by=request.user)
+            job = services.submit_training(voice=voice, by=request.user, briefs=briefs)
         except services.UserError as error:
             messages.error(request, str(error))
         else:
@@ -57,7 +62,8 @@ def job_detail(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
         "voice": voice,
         "job": job,
         "story": told,
-        "before": services.queue_position(job=job),
+        "standing": services.standing(job=job),
+        "days_kept": settings.CHECKPOINT_DAYS,
         "recipe": in_words(Recipe.from_dict(job.recipe)),
         "number": TrainingJob.objects.filter(voice=voice, pk__lte=job.pk).count(),
     }
@@ -70,6 +76,18 @@ def job_cancel(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
     job = get_object_or_404(TrainingJob, voice=voice, pk=pk)
     if request.method == "POST":
         services.cancel_training(job=job)
+    return redirect("voices:job", voice.slug, job.pk)
+
+
+@login_required
+def job_continue(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
+    voice = find_voice(request, slug)
+    job = get_object_or_404(TrainingJob, voice=voice, pk=pk)
+    if request.method == "POST":
+        try:
+            services.continue_training(job=job)
+        except services.UserError as error:
+            messages.error(request, str(error))
     return redirect("voices:job", voice.slug, job.pk)
 
 
@@ -87,8 +105,14 @@ def version_live(request: HttpRequest, slug: str, number: int) -> HttpResponse:
     return redirect("voices:training", voice.slug)
 
 
-def _recipe_in_words(meter: services.Meter) -> str:
+def _briefs_form(voice: Voice) -> BriefsForm | None:
+    if not settings.TRAINING_SAMPLES:
+        return None
+    return BriefsForm(initial={"briefs": "\n".join(services.default_briefs(voice=voice))})
+
+
+def _recipe_in_words(voice: Voice, meter: services.Meter) -> str:
     try:
-        return in_words(services.expected_recipe(tokens=meter.tokens))
+        return in_words(services.expected_recipe(tokens=meter.tokens, voice=voice))
     except services.UserError:
         return ""  # without a base model the button says so

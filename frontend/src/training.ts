@@ -16,7 +16,7 @@ interface Told {
 
 interface Standing {
   state: string;
-  before: number;
+  words: string;
 }
 
 interface Chart {
@@ -65,20 +65,25 @@ const followed = each("[data-training]", (job) => {
       row(job, told);
       chart.curves.heldOut.push([told.step, told.bits_per_byte]);
       chart.show();
-    } else if (told.kind !== "sample") {
+    } else if (told.kind === "sample") {
+      htmx.ajax("get", job.dataset.page!, { target: "#samples", select: "#samples", swap: "outerHTML" });
+    } else {
       // Whatever else happens changes more than a figure: the server makes the page anew.
       refresh(job, close);
     }
   });
   source.addEventListener("state", (event) => {
-    const { state, before }: Standing = JSON.parse(event.data);
-    if (state !== job.dataset.state || String(before) !== job.dataset.before) refresh(job, close);
+    const { state, words }: Standing = JSON.parse(event.data);
+    const place = job.querySelector("[data-place]");
+    if (state !== job.dataset.state) refresh(job, close);
+    else if (place) place.textContent = words;
   });
   source.addEventListener("error", () => {
     // While it connects again it is not closed, and it goes on from the last event.
     if (source.readyState === EventSource.CLOSED) job.querySelector("[data-lost]")?.removeAttribute("hidden");
   });
-  job.addEventListener("htmx:beforeCleanupElement", close);
+  // Its parts are cleaned up too, when they are renewed.
+  job.addEventListener("htmx:beforeCleanupElement", (event) => event.target === job && close());
 });
 
 function step(job: HTMLElement, told: Told): void {

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import environ
 from csp.constants import NONE, SELF
 
-from config import embedded
+from config import accelerator, embedded
 
 BASE_DIR = Path(__file__).resolve().parents[2]
 env = environ.Env()
@@ -185,6 +185,7 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BEAT_SCHEDULE_FILENAME = str(VAR / "run" / "beat")
 CELERY_BEAT_SCHEDULE = {
     "sweep-training": {"task": "adapters.tasks.sweep_training", "schedule": 15.0},
+    "sweep-checkpoints": {"task": "adapters.tasks.sweep_checkpoints", "schedule": 300.0},
     "sweep-imports": {"task": "adapters.tasks.sweep_imports", "schedule": 30.0},
     "sweep-generations": {"task": "inference.tasks.sweep_generations", "schedule": 30.0},
 }
@@ -201,9 +202,23 @@ INFERENCE_SECRET = env("IDIOLECT_INFERENCE_SECRET", default="") or embedded.kept
 INFERENCE_MEMORY = env("IDIOLECT_INFERENCE_MEMORY", default="")
 INFERENCE_HOST_MEMORY = env("IDIOLECT_INFERENCE_HOST_MEMORY", default="")
 METRICS_PREFIX = env("IDIOLECT_METRICS_PREFIX", default="")
+ON_GPU = accelerator.on_gpu(DEVICE)
+# What training holds the base model in: see adapters/training/precision.py.
+TRAIN_BASE = env("IDIOLECT_TRAIN_BASE", default="auto")
+# So many jobs share one loaded base model; on a CPU two would only take each other's time.
+TRAINING_JOBS = accelerator.number(env("IDIOLECT_TRAIN_JOBS", default="auto"), auto=8 if ON_GPU else 1)
+CELERY_WORKER_CONCURRENCY = TRAINING_JOBS  # the other queue's worker says its own number
+# Texts that are written at every measurement. On two CPU cores each takes some seconds.
+TRAINING_SAMPLES = accelerator.number(env("IDIOLECT_TRAIN_SAMPLES", default="auto"), auto=3 if ON_GPU else 1)
+# Limits: in training at once, and waiting or in training, of one author; waiting on the whole site.
+TRAINING_AT_ONCE_PER_AUTHOR = env.int("IDIOLECT_TRAIN_AT_ONCE_PER_AUTHOR", default=4)
+TRAINING_ACTIVE_PER_AUTHOR = env.int("IDIOLECT_TRAIN_ACTIVE_PER_AUTHOR", default=20)
+TRAINING_QUEUE_LIMIT = env.int("IDIOLECT_TRAIN_QUEUE_LIMIT", default=500)
 # A job whose heartbeat is older than this has lost its worker.
 TRAINING_HEARTBEAT_TIMEOUT = env.int("IDIOLECT_HEARTBEAT_TIMEOUT", default=60)
 TRAINING_ATTEMPTS = env.int("IDIOLECT_TRAINING_ATTEMPTS", default=3)
+# Trainings that were cancelled can be continued for so long.
+CHECKPOINT_DAYS = env.int("IDIOLECT_CHECKPOINT_DAYS", default=14)
 TRAINING_IDLE_SECONDS = env.int("IDIOLECT_TRAINING_IDLE_SECONDS", default=600)
 
 LOGGING = {

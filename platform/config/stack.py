@@ -97,7 +97,7 @@ def site(where: Addresses) -> list[Command]:
         Command(name="web", argv=web),
         Command(name="imports", argv=(*celery, *worker("imports", concurrency=2))),
         # A job that outlasts this is taken up again at the next start.
-        Command(name="training", argv=(*celery, *worker("training", concurrency=1)), grace=8),
+        Command(name="training", argv=(*celery, *worker("training")), grace=8),
         Command(name="beat", argv=(*celery, "beat", "--loglevel", "warning")),
     ]
     if where.own_inference:
@@ -105,11 +105,14 @@ def site(where: Addresses) -> list[Command]:
     return commands
 
 
-def worker(queue: str, *, concurrency: int) -> tuple[str, ...]:
-    """Arguments of the Celery worker of one queue; threads, because the work is done elsewhere or is waiting."""
+def worker(queue: str, *, concurrency: int | None = None) -> tuple[str, ...]:
+    """Arguments of the Celery worker of one queue; threads, because the work is done elsewhere or is waiting.
+
+    Without `concurrency` it is as many as jobs are trained at once (see `config.settings`).
+    """
     return (
         *("worker", "--queues", queue, "--hostname", f"{queue}@%h"),
-        *("--pool", "threads", "--concurrency", str(concurrency), "--loglevel", "warning"),
+        *("--pool", "threads", *(("--concurrency", str(concurrency)) if concurrency else ()), "--loglevel", "warning"),
         *("--without-gossip", "--without-mingle", "--without-heartbeat"),
     )
 

@@ -4,20 +4,27 @@ Knows nothing of single tests."""
 from __future__ import annotations
 
 import json
+import os
 import random
+import subprocess
+import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import pytest
 
 from adapters.base_model import BaseModel
 from adapters.store import CONFIG, MANIFEST, WEIGHTS
+from config import stack
 
 if TYPE_CHECKING:
     from adapters.models import Sample, TrainingJob, Voice
 
+ROOT = Path(__file__).resolve().parents[2]
 SUBJECTS = ["The ferry", "My neighbour", "A late train", "The chain", "Rain", "An umbrella", "The harbour master"]
 DOINGS = ["came back", "was late again", "said nothing", "kept the books", "mended it twice", "went on foot"]
 ENDS = ["before the frost", "as it does in March", "and nobody charged", "for nine days", "with the lamp out"]
@@ -91,6 +98,42 @@ def not_stopping() -> Iterator[None]:
     STOPPING.clear()
 
 
+Worker = subprocess.Popen[bytes]
+
+
+@pytest.fixture
+def start_worker(own_folders: Path, settings: Any) -> Iterator[Callable[..., Worker]]:
+    """The training worker as `manage.py up` starts it, on this test's database and folders, killed at the end."""
+    from django.db import connection
+
+    url = urlsplit(os.environ["DATABASE_URL"])._replace(path="/" + connection.settings_dict["NAME"]).geturl()
+    environment = {
+        **os.environ,
+        "DATABASE_URL": url,
+        "IDIOLECT_VAR": str(settings.VAR),
+        "IDIOLECT_ADAPTER_STORE": str(settings.ADAPTER_STORE),
+        "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "platform")]),
+    }
+    started: list[Worker] = []
+
+    def start(app: str = "config", **more: str) -> Worker:
+        command = [sys.executable, "-m", "celery", "--app", app, "--quiet", *stack.worker("training")]
+        started.append(subprocess.Popen(command, cwd=ROOT, env=environment | more))
+        return started[-1]
+
+    yield start
+    for worker in started:
+        worker.kill()
+        worker.wait()
+
+
+def wait_until(condition: Callable[[], object], what: str, seconds: float = 120) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, f"{what}: not within {seconds} s"
+        time.sleep(0.1)
+
+
 class ScriptedChild:
     """A trainer's process that says what it is told to, at once: events, silences, or things to do meanwhile."""
 
@@ -100,6 +143,7 @@ class ScriptedChild:
         self.cancelled = threading.Event()
         self.specs: list[Any] = []
         self.left = False
+        self.shared = False
 
     def train(self, job: str, spec: Any) -> Iterator[dict[str, Any] | None]:
         self.specs.append(spec)
@@ -114,8 +158,10 @@ class ScriptedChild:
     def cancel(self, job: str) -> None:
         self.cancelled.set()
 
-    def kill(self) -> None:
-        self.killed.set()
+    def abandon(self, job: str) -> bool:
+        if not self.shared:
+            self.killed.set()
+        return not self.shared
 
 
 def saved(bits: float = 1.1, base: float = 1.25, weights: bytes = b"weights") -> Callable[..., dict[str, Any]]:

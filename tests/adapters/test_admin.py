@@ -27,7 +27,7 @@ def staff(client, make_author):
 @pytest.fixture
 def everything(job, make_version):
     start_import(voice=job.voice, uploads=files(a__txt="Text."))
-    jobs.record(jobs.claim(job.pk), "step", {"step": 1, "loss": 3.0})
+    jobs.record(jobs.claim(), "step", {"step": 1, "loss": 3.0})
     return {
         "voice": job.voice,
         "sample": job.voice.samples.first(),
@@ -83,10 +83,10 @@ def test_staff_may_cancel_a_training(staff, job):
 
 
 def test_staff_may_take_a_training_from_a_stuck_worker(staff, job, rung):
-    stuck = jobs.claim(job.pk)
+    stuck = jobs.claim()
     assert act(staff, "requeue", job).state == TrainingJob.State.QUEUED
     assert rung == [("run_training", job.pk)] * 2
-    jobs.claim(job.pk)
+    jobs.claim()
     with pytest.raises(jobs.Lost):
         jobs.beat(stuck)
 

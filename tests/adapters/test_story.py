@@ -48,14 +48,39 @@ def test_the_best_measurement_is_the_least():
     assert seen.measured[1].gain is None
 
 
-def test_a_job_that_was_taken_up_again_starts_anew_and_says_why():
-    seen = told(
-        ("prepared", {"steps": 9}),
-        ("baseline", {"bits_per_byte": 1.0}),
-        ("step", step(1)),
-        ("requeued", {"reason": "Why."}),
-    )
-    assert (seen.prepared, seen.base, seen.losses, seen.again, seen.last_seq) == ({}, None, [], "Why.", 4)
+BEFORE = [
+    ("prepared", {"steps": 9}),
+    ("baseline", {"bits_per_byte": 1.0}),
+    ("step", step(1)),
+    ("step", step(2)),
+    ("evaluation", evaluation(2, 0.9)),
+    ("step", step(3)),
+    ("step", step(4)),
+    ("evaluation", evaluation(4, 0.8)),
+    ("step", step(5)),
+]
+
+
+@pytest.mark.parametrize("kind", ["requeued", "continued"])
+def test_a_job_that_waits_to_be_taken_up_again_keeps_its_curves_and_says_why(kind):
+    seen = told(*BEFORE, (kind, {"reason": "Why."}))
+    assert (seen.stage, seen.again, seen.pending, seen.step) == ("queued", "Why.", True, {})
+    assert (seen.base, len(seen.losses), len(seen.measured), seen.last_seq) == (1.0, 5, 2, 10)
+
+
+def test_a_job_that_goes_on_from_a_checkpoint_keeps_its_curves_up_to_there():
+    resumed = ("resumed", {"step": 3, "steps": 9})
+    seen = told(*BEFORE, ("requeued", {"reason": "Why."}), ("loading", {}), resumed, ("prepared", {"steps": 9}))
+    assert (seen.again, seen.pending, seen.resumed) == ("Why.", False, 3)
+    assert seen.curves == {"base": 1.0, "steps": 9, "losses": [[1, 3.0], [2, 3.0], [3, 3.0]], "heldOut": [[2, 0.9]]}
+    on = told(*BEFORE, ("requeued", {"reason": "Why."}), resumed, ("step", step(4, 2.0)))
+    assert on.losses[-1] == (4, 2.0)
+
+
+def test_a_job_that_is_begun_anew_starts_with_empty_curves_and_says_why():
+    seen = told(*BEFORE, ("requeued", {"reason": "Why."}), ("loading", {}), ("prepared", {"steps": 8}))
+    assert (seen.prepared, seen.base, seen.losses, seen.measured) == ({"steps": 8}, None, [], [])
+    assert (seen.again, seen.pending, seen.resumed) == ("Why.", False, None)
 
 
 def test_the_figures_of_the_latest_step_are_put_into_words():
@@ -88,3 +113,47 @@ def test_a_long_curve_is_thinned_by_averages():
     losses = seen.curves["losses"]
     assert len(losses) == story.POINTS
     assert losses[0] == [3.0, 3.0]
+
+
+def test_what_was_written_on_the_way_is_told_by_brief_with_the_newest_first():
+    def sample(number: int, brief: str) -> tuple[str, dict[str, Any]]:
+        return "sample", {"step": number, "brief": brief, "text": f"{brief} {number}"}
+
+    events = [sample(0, "Frost"), sample(0, "Rain"), ("step", step(3)), sample(4, "Frost"), sample(4, "Rain")]
+    seen = told(*events, sample(8, "Frost"))
+    assert [written.text for written in seen.samples["Frost"]] == ["Frost 8", "Frost 4", "Frost 0"]
+    assert seen.samples["Frost"][0].when == "After step 8"
+    assert seen.samples["Rain"][-1].when == "The base model, before the first step"
+    assert seen.stage == "step"
+    resumed = ("resumed", {"step": 5, "steps": 9})
+    on = told(*events, sample(8, "Frost"), ("requeued", {"reason": "Why."}), resumed)
+    assert [written.step for written in on.samples["Frost"]] == [4, 0]
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "words"),
+    [
+        (3, 15, "a few seconds"),
+        (20, 45, "less than a minute"),
+        (20, 80, "about 1 minute"),
+        (25, 200, "up to 3 minutes"),
+        (170, 250, "about 3 to 4 minutes"),
+        (610, 890, "about 10 to 15 minutes"),
+        (600, 615, "about 10 minutes"),
+        (3000, 4800, "about 50 minutes to 1 hour 20 minutes"),
+        (7300, 11000, "about 2 hours to 3 hours"),
+    ],
+)
+def test_spans_are_told_roughly(low, high, words):
+    assert story.Span(low=low, high=high).words == words
+
+
+def test_a_step_tells_the_span_that_the_worker_made_of_the_trainers_figure():
+    assert told(("step", step(12) | {"eta_low": 170.0, "eta_high": 250.0})).words["left"] == "about 3 to 4 minutes left"
+
+
+def test_the_place_in_the_queue_is_told_with_the_wait():
+    wait = story.Span(low=610, high=890)
+    assert story.place_in_words(2, wait) == "2 before yours, about 10 to 15 minutes"
+    assert story.place_in_words(2, None) == "2 before yours"
+    assert story.place_in_words(0, wait) == "Next in line"

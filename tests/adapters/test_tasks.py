@@ -40,7 +40,8 @@ def trained_voice(voice, write):
 
 
 @pytest.fixture(autouse=True)
-def trainer() -> Iterator[None]:
+def trainer(settings) -> Iterator[None]:
+    settings.TRAINING_SAMPLES = 0  # each takes as long as several steps
     yield
     tasks.child().close()
     tasks.child.cache_clear()
@@ -137,11 +138,7 @@ def test_a_trainer_that_is_killed_on_the_way_costs_an_attempt_and_not_the_traini
     tasks.run_training(job.pk)
     killing.join()
     job.refresh_from_db()
-    assert (job.state, job.attempt) == (TrainingJob.State.QUEUED, 1)
-    assert rung[-1] == ("run_training", job.pk)
+    assert rung == [("run_training", job.pk)] * 2
     assert "ended unexpectedly" in job.events.get(kind="requeued").data["reason"]
-
-    tasks.run_training(job.pk)
-    job.refresh_from_db()
-    assert job.outcome == TrainingJob.Outcome.PUBLISHED
+    assert (job.attempt, job.outcome) == (2, TrainingJob.Outcome.PUBLISHED)
     assert list(job.events.order_by("seq").values_list("seq", flat=True)) == list(range(1, job.events.count() + 1))

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from adapters.models import TrainingJob, Version
 from adapters.services import cancel_training, delete_voice, jobs, running, sweep_training
-from adapters.services.running import run_training
+from adapters.services.running import run_next
 from adapters.services.stopping import STOPPING
 from adapters.services.versions import store
 from tests.adapters.conftest import ScriptedChild, failed, saved
@@ -20,12 +20,12 @@ from tests.adapters.conftest import ScriptedChild, failed, saved
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("rung", "own_folders")]
 State, Outcome = TrainingJob.State, TrainingJob.Outcome
 CANCELLED = {"kind": "cancelled", "step": 1}
-STEP = {"kind": "step", "step": 1, "steps": 9, "loss": 3.0}
+STEP = {"kind": "step", "step": 1, "steps": 9, "loss": 3.0, "eta_seconds": 8.0}
 
 
 def run(job: TrainingJob, *script: object) -> ScriptedChild:
     child = ScriptedChild(*script)
-    run_training(job_id=job.pk, child=child)
+    run_next(child=child)
     job.refresh_from_db()
     return child
 
@@ -76,6 +76,19 @@ class TestAVoiceThatIsBetter:
         run(second, saved(weights=b"second"))
         assert list(Version.objects.order_by("number").values_list("number", "status")) == [(1, "retired"), (2, "live")]
 
+    @pytest.mark.parametrize("number", [0, 1, 3])
+    def test_writes_about_as_many_of_its_briefs_as_the_machine_has_time_for(self, job, settings, number):
+        settings.TRAINING_SAMPLES = number
+        child = run(job, saved())
+        assert child.specs[0].sample_briefs == job.sample_briefs[:number]
+        assert len(job.sample_briefs) == 3
+
+    def test_tells_with_each_step_between_what_times_it_will_end(self, job):
+        step = {**STEP, "eta_seconds": 100.0}
+        run(job, step, saved())
+        told = job.events.get(kind="step").data
+        assert told["eta_low"] < 100 < told["eta_high"]
+
     def test_reads_only_what_is_included(self, job):
         left_out = job.voice.samples.first()
         job.voice.samples.filter(pk=left_out.pk).update(included=False)
@@ -111,6 +124,15 @@ class TestCancelling:
         assert job.outcome == Outcome.CANCELLED
         assert running.PATIENCE < time.monotonic() - started < 5
 
+    def test_leaves_such_a_trainer_alone_when_it_trains_others_too(self, job):
+        started = time.monotonic()
+        child = ScriptedChild(lambda *_: cancel_training(job=job), until_killed)
+        child.shared = True
+        run_next(child=child)
+        job.refresh_from_db()
+        assert (job.outcome, child.killed.is_set()) == (Outcome.CANCELLED, False)
+        assert time.monotonic() - started < 5
+
     def test_wins_over_a_voice_that_is_finished_in_the_same_moment(self, job):
         run(job, lambda *_: cancel_training(job=job), saved())
         assert job.outcome == Outcome.CANCELLED
@@ -131,6 +153,8 @@ class TestFailing:
         for attempt in range(1, settings.TRAINING_ATTEMPTS):
             run(job, STEP, failed(infrastructure=True))
             assert (job.state, job.attempt) == (State.QUEUED, attempt)
+        assert run(job, saved()).specs == [], "not so soon after the second time"
+        TrainingJob.objects.update(not_before=timezone.now())
         run(job, STEP, failed(infrastructure=True))
         assert (job.state, job.outcome, job.message) == (State.FINISHED, Outcome.FAILED, "It broke.")
         assert kinds(job) == ["step", "requeued", "step", "requeued", "step", "finished"]
@@ -184,13 +208,13 @@ class TestTheSameMessageTwice:
         assert run(job, saved()).specs == []
 
     def test_leaves_a_running_job_to_its_worker(self, job):
-        jobs.claim(job.pk)
+        jobs.claim()
         assert run(job, saved()).specs == []
         assert job.state == State.RUNNING
 
     def test_of_a_job_that_is_gone_does_nothing(self, job):
         job.voice.delete()
-        run_training(job_id=10**6, child=ScriptedChild(saved()))
+        assert not run_next(child=ScriptedChild(saved()))
 
 
 def grow_old(job: TrainingJob) -> None:
@@ -199,7 +223,7 @@ def grow_old(job: TrainingJob) -> None:
 
 class TestTheSweeper:
     def test_takes_up_a_job_whose_worker_died(self, job, rung):
-        jobs.claim(job.pk)
+        jobs.claim()
         grow_old(job)
         for _ in range(2):
             sweep_training()
@@ -211,7 +235,8 @@ class TestTheSweeper:
 
     def test_gives_up_after_the_last_attempt_and_says_so(self, job, settings):
         for _ in range(settings.TRAINING_ATTEMPTS):
-            jobs.claim(job.pk)
+            TrainingJob.objects.update(not_before=None)
+            jobs.claim()
             grow_old(job)
             sweep_training()
         job.refresh_from_db()
@@ -219,7 +244,7 @@ class TestTheSweeper:
         assert "went away 3 times" in job.message
 
     def test_ends_a_job_that_its_author_cancelled(self, job):
-        jobs.claim(job.pk)
+        jobs.claim()
         cancel_training(job=job)
         grow_old(job)
         sweep_training()
@@ -227,7 +252,7 @@ class TestTheSweeper:
         assert job.outcome == Outcome.CANCELLED
 
     def test_leaves_a_job_alone_whose_worker_lives(self, job):
-        running = jobs.claim(job.pk)
+        running = jobs.claim()
         grow_old(job)
         jobs.beat(running)
         sweep_training()
@@ -259,24 +284,24 @@ class TestAWorkerThatLostItsJob:
         def taken_over(child, spec):
             grow_old(job)
             sweep_training()
-            jobs.claim(job.pk)
+            jobs.claim()
 
         run(job, taken_over, STEP)
         assert (job.state, job.attempt) == (State.RUNNING, 2)
 
     def test_at_the_last_moment_leaves_no_files_behind(self, job, monkeypatch):
-        late = jobs.claim(job.pk)
+        late = jobs.claim()
         grow_old(job)
         sweep_training()
         monkeypatch.setattr(jobs, "record", lambda *_: None)
-        monkeypatch.setattr(jobs, "claim", lambda _: late)
+        monkeypatch.setattr(jobs, "claim", lambda: late)
         monkeypatch.setattr(jobs, "cancel_requested", lambda _: False)
         run(job, saved())
         assert (job.state, Version.objects.count(), list(store().digests())) == (State.QUEUED, 0, [])
 
     def test_because_its_voice_was_deleted_stops_training(self, job):
         child = ScriptedChild(STEP, lambda *_: delete_voice(voice=job.voice), STEP, saved())
-        run_training(job_id=job.pk, child=child)
+        run_next(child=child)
         assert child.left
         assert list(store().digests()) == []
 
@@ -299,7 +324,7 @@ def test_a_fault_of_ours_leaves_the_job_to_the_sweeper_and_the_trainer_free(job)
 
     child = ScriptedChild(broken)
     with pytest.raises(ConnectionError):
-        run_training(job_id=job.pk, child=child)
+        run_next(child=child)
     job.refresh_from_db()
     assert (job.state, child.left) == (State.RUNNING, True)
     grow_old(job)

@@ -14,11 +14,13 @@ from adapters.services import (
     UserError,
     cancel_training,
     create_voice,
+    default_briefs,
     jobs,
     queue_position,
     set_included,
     submit_training,
 )
+from adapters.services.briefs import NEUTRAL
 from adapters.training.recipe import Recipe
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("rung", "own_folders")]
@@ -39,6 +41,26 @@ def test_a_training_is_queued_with_a_recipe_for_its_size_and_a_worker_is_rung_fo
 def test_a_recipe_may_be_given(ready_voice):
     recipe = Recipe(rank=4, epochs=1)
     assert Recipe.from_dict(submit_training(voice=ready_voice, by=ready_voice.owner, recipe=recipe).recipe) == recipe
+
+
+class TestWhatItWritesOnTheWay:
+    def test_is_about_the_newest_titles_and_something_that_is_everybodys(self, job):
+        newest = list(job.voice.samples.values_list("title", flat=True)[:2])
+        assert job.sample_briefs == [*newest, NEUTRAL]
+
+    def test_is_about_something_also_where_no_post_has_a_title(self, ready_voice):
+        ready_voice.samples.update(title="")
+        assert default_briefs(voice=ready_voice) == [NEUTRAL]
+
+    def test_may_be_chosen(self, ready_voice):
+        job = submit_training(voice=ready_voice, by=ready_voice.owner, briefs=["  Frost \t on glass", "", "Rain"])
+        assert job.sample_briefs == ["Frost on glass", "Rain"]
+
+    @pytest.mark.parametrize(("briefs", "words"), [(["a", "b", "c", "d"], "4 subjects"), (["x" * 201], "200 char")])
+    def test_has_its_limits(self, ready_voice, briefs, words):
+        with pytest.raises(UserError, match=words):
+            submit_training(voice=ready_voice, by=ready_voice.owner, briefs=briefs)
+        assert not TrainingJob.objects.exists()
 
 
 def test_too_little_writing_is_refused_with_what_is_missing(voice, write):
@@ -95,12 +117,12 @@ def test_a_queued_training_is_cancelled_at_once_and_the_voice_can_be_trained_aga
     job.refresh_from_db()
     assert (job.state, job.outcome) == (State.FINISHED, Outcome.CANCELLED)
     assert [event.kind for event in job.events.all()] == ["finished"]
-    assert jobs.claim(job.pk) is None
+    assert jobs.claim() is None
     submit_training(voice=job.voice, by=job.voice.owner)
 
 
 def test_cancelling_a_running_training_asks_its_worker(job):
-    running = jobs.claim(job.pk)
+    running = jobs.claim()
     assert not jobs.cancel_requested(running)
     cancel_training(job=job)
     assert jobs.cancel_requested(running)
@@ -109,7 +131,7 @@ def test_cancelling_a_running_training_asks_its_worker(job):
 
 
 def test_cancelling_a_training_whose_worker_is_gone_ends_it(job):
-    jobs.claim(job.pk)
+    jobs.claim()
     TrainingJob.objects.update(heartbeat_at=timezone.now() - timedelta(hours=1))
     cancel_training(job=job)
     job.refresh_from_db()
@@ -117,7 +139,7 @@ def test_cancelling_a_training_whose_worker_is_gone_ends_it(job):
 
 
 def test_cancelling_what_is_over_changes_nothing(job):
-    running = jobs.claim(job.pk)
+    running = jobs.claim()
     jobs.finish(jobs.held(running), job.pk, outcome=Outcome.FAILED, message="It broke.")
     cancel_training(job=job)
     job.refresh_from_db()
@@ -127,7 +149,7 @@ def test_cancelling_what_is_over_changes_nothing(job):
 def test_the_queue_counts_what_comes_first(author, job):
     second, third = other_job(author, "Second"), other_job(author, "Third")
     assert [queue_position(job=each) for each in (job, second, third)] == [0, 1, 2]
-    jobs.claim(job.pk)
+    jobs.claim()
     job.refresh_from_db()
     assert [queue_position(job=each) for each in (job, second, third)] == [0, 1, 2]
     cancel_training(job=second)
@@ -139,7 +161,7 @@ def test_only_one_of_many_workers_gets_a_job(job):
 
     def work():
         try:
-            claimed.append(jobs.claim(job.pk))
+            claimed.append(jobs.claim())
         finally:
             connection.close()
 
@@ -153,7 +175,7 @@ def test_only_one_of_many_workers_gets_a_job(job):
 
 
 def test_events_written_at_the_same_moment_are_numbered_without_a_gap(job):
-    running = jobs.claim(job.pk)
+    running = jobs.claim()
 
     def tell():
         try:

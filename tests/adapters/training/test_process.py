@@ -154,15 +154,6 @@ def test_cancelling_what_has_ended_is_harmless(warm, spec):
     assert kinds(heard(warm, "l", spec))[-1] == "saved"
 
 
-def test_two_jobs_at_once_are_refused(warm, endless):
-    first = warm.train("m", endless)
-    next(first)
-
-    with pytest.raises(ValueError, match="'n' has to wait"):
-        next(warm.train("n", endless))
-    first.close()
-
-
 def test_too_little_writing_is_told_in_words(warm, spec):
     (failed,) = [event for event in heard(warm, "o", replace(spec, posts=spec.posts[:3])) if event["kind"] != "loading"]
 

@@ -23,7 +23,17 @@ def made(tokenizer, recipe, request):
     posts.append(replace(posts[0], id=60, title="Again", date=date(2026, 1, 1)))
     recipe = replace(recipe, continuation_share=request.param)
     data = build(posts, tokenizer, recipe)
-    trained = Trained(folder=Path(), bits_per_byte=1, base_bits_per_byte=2, rank=4, bytes=1, step=1, steps=1, seconds=1)
+    trained = Trained(
+        folder=Path(),
+        bits_per_byte=1,
+        base_bits_per_byte=2,
+        rank=4,
+        bytes=1,
+        learning_rate=1,
+        step=1,
+        steps=1,
+        seconds=1,
+    )
     base = BaseModel(name="tiny", folder=Path(), digest="d" * 64)
     found = manifest.build(base=base, voice="Ada", data=data, recipe=recipe, trained=trained)
     return data, json.loads(json.dumps(found)), posts

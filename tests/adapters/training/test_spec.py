@@ -20,6 +20,7 @@ def spec(recipe):
         out=Path("/somewhere"),
         manifest={"cleaning": 3},
         sample_briefs=("Frost",),
+        checkpoint=Path("/elsewhere"),
     )
 
 

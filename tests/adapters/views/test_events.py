@@ -25,6 +25,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
     monkeypatch.setattr(events, "POLL_SECONDS", 0.05)
+    monkeypatch.setattr(events, "STANDING_SECONDS", 0.1)
 
 
 @pytest.fixture(autouse=True)
@@ -45,7 +46,7 @@ def at(job: TrainingJob, query: str = "") -> str:
 
 @pytest.fixture
 def running(job) -> TrainingJob:
-    return jobs.claim(job.pk)
+    return jobs.claim()
 
 
 def tell(job: TrainingJob, *told: tuple[str, dict[str, Any]]) -> None:
@@ -143,10 +144,12 @@ async def test_a_waiting_training_tells_how_many_come_first_and_when_that_change
     first = await TrainingJob.objects.acreate(voice=other, recipe={})
     job = await sync_to_async(submit_training)(voice=ready_voice, by=author)
     stream = chunks(await listener.get(at(job)))
-    assert await anext(stream) == 'event: state\ndata: {"state": "queued", "before": 1}\n\n'
+    name, _, data = (await anext(stream)).strip().partition("\n")
+    expected = {"state": "queued", "before": 1, "wait": None, "left": None, "words": "1 before yours"}
+    assert (name, json.loads(data.removeprefix("data: "))) == ("event: state", expected)
     await sync_to_async(cancel_training)(job=first)
     assert '"before": 0' in await asyncio.wait_for(anext(stream), 5)
-    claimed = await sync_to_async(jobs.claim)(job.pk)
+    claimed = await sync_to_async(jobs.claim)()
     assert '"state": "running"' in await asyncio.wait_for(anext(stream), 5)
     await sync_to_async(finish)(claimed)
     assert '"kind": "finished"' in await asyncio.wait_for(anext(stream), 5)

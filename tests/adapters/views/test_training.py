@@ -9,7 +9,7 @@ import pytest
 from django.urls import reverse
 
 from adapters.models import TrainingJob, Version
-from adapters.services import UserError, create_voice, expected_recipe, jobs, measure, submit_training
+from adapters.services import UserError, checkpoints, create_voice, expected_recipe, jobs, measure, submit_training
 from adapters.training.recipe import in_words
 from tests.adapters.test_story import evaluation, step
 from tests.inference.conftest import make_version
@@ -43,6 +43,15 @@ class TestTheTrainingPage:
         job = TrainingJob.objects.get()
         assert (answer.url, rung) == (at("job", job.pk), [("run_training", job.pk)])
 
+    def test_offers_what_the_voice_writes_on_the_way_and_takes_the_authors_choice(self, browser, ready_voice, settings):
+        assert "An ordinary morning" in browser.get(at("training")).text
+        browser.post(at("train"), {"briefs": "Frost\nRain"})
+        assert TrainingJob.objects.get().sample_briefs == ["Frost", "Rain"]
+
+    def test_does_not_offer_what_nobody_would_see(self, browser, ready_voice, settings):
+        settings.TRAINING_SAMPLES = 0
+        assert "An ordinary morning" not in browser.get(at("training")).text
+
     def test_refuses_in_words(self, browser, voice):
         page = browser.post(at("train"), follow=True).text
         assert "notice--error" in page
@@ -51,8 +60,8 @@ class TestTheTrainingPage:
     def test_shows_where_in_the_queue_the_training_is(self, browser, ready_voice, author):
         TrainingJob.objects.create(voice=create_voice(owner=author, name="Other"), recipe={})
         job = submit_training(voice=ready_voice, by=author)
-        assert "1 other training on this site comes first" in browser.get(at("training")).text
-        assert "1 other training on this site comes first" in page_of(browser, job)
+        assert "1 before yours" in browser.get(at("training")).text
+        assert "1 before yours" in page_of(browser, job)
 
     def test_without_a_base_model_still_opens(self, browser, ready_voice, settings, tmp_path):
         settings.MODELS = tmp_path
@@ -87,7 +96,7 @@ class TestATraining:
         assert "You cancelled this training before it began." in page_of(browser, job)
 
     def test_that_runs_shows_everything_so_far_without_a_script(self, browser, job):
-        running = jobs.claim(job.pk)
+        running = jobs.claim()
         for kind, data in [
             ("loading", {"base_model": "base"}),
             ("prepared", {"train_posts": 4, "held_out_posts": 2, "steps": 1000}),
@@ -111,19 +120,54 @@ class TestATraining:
             "heldOut": [[12, 1.2]],
         }
 
+    def test_shows_what_it_writes_to_the_same_briefs_at_every_measurement(self, browser, job):
+        running = jobs.claim()
+        assert 'id="samples" class="stack" aria-labelledby="samples-title" hidden' in page_of(browser, job)
+        for number in (0, 12):
+            jobs.record(running, "sample", {"step": number, "brief": "Frost & rain", "text": f"It <b> {number}"})
+        page = page_of(browser, job)
+        assert 'aria-labelledby="samples-title" hidden' not in page
+        assert page.index("Frost &amp; rain") < page.index("It &lt;b&gt; 12") < page.index("It &lt;b&gt; 0")
+        assert page.index("After step 12") < page.index("The base model, before the first step")
+
     def test_that_is_being_cancelled_says_so(self, browser, job):
-        jobs.claim(job.pk)
+        jobs.claim()
         page = browser.post(at("job-cancel", job.pk), follow=True).text
         assert "Stopping" in page
         assert "disabled" in page
 
-    def test_that_was_begun_again_says_why(self, browser, job):
-        running = jobs.claim(job.pk)
+    def test_that_was_taken_up_again_says_why_and_how(self, browser, job):
+        running = jobs.claim()
         jobs.requeue(jobs.held(running), job.pk, reason="The site is being restarted.")
-        assert "The site is being restarted. The training was begun again" in page_of(browser, job)
+        assert "The site is being restarted. It goes on by itself." in page_of(browser, job)
+        running = jobs.claim()
+        jobs.record(running, "resumed", {"step": 40, "steps": 90})
+        assert "The site is being restarted. It went on after step 40." in page_of(browser, job)
+        jobs.requeue(jobs.held(running), job.pk, reason="It broke.")
+        jobs.record(jobs.claim(), "prepared", {"train_posts": 4, "held_out_posts": 2, "steps": 9})
+        assert "It broke. It was begun again from the start" in page_of(browser, job)
+
+    def test_that_was_cancelled_can_be_continued_or_begun_anew(self, browser, job):
+        running = jobs.claim()
+        jobs.saved(running, 40)
+        jobs.cancel(jobs.held(running), job.pk)
+        page = page_of(browser, job)
+        assert "up to step 40" in page
+        assert at("job-continue", job.pk) in page
+        assert at("train") in page
+        refused = browser.post(at("job-continue", job.pk), follow=True).text
+        assert "Nothing of this training is saved any more" in refused
+        checkpoints.prepare(running, checkpoints.posts_of(running))
+        TrainingJob.objects.update(checkpoint_step=40)
+        checkpoints.folder(job.pk).mkdir(parents=True)
+        assert "Next in line" in browser.post(at("job-continue", job.pk), follow=True).text
+
+    def test_that_was_cancelled_before_anything_was_saved_cannot_be_continued(self, browser, job):
+        browser.post(at("job-cancel", job.pk))
+        assert "Continue training" not in page_of(browser, job)
 
     def test_that_made_a_voice_leads_to_drafting(self, browser, job, make_version):
-        running = jobs.claim(job.pk)
+        running = jobs.claim()
         jobs.record(running, "prepared", {"train_posts": 4, "held_out_posts": 2, "steps": 9})
         make_version(2, job=job, metrics={"gain": 0.12})
         jobs.finish(
@@ -144,7 +188,7 @@ class TestATraining:
 
     @pytest.mark.parametrize("outcome", [Outcome.FAILED, Outcome.NOT_BETTER, Outcome.CANCELLED])
     def test_that_ended_otherwise_says_how_and_what_to_do(self, browser, job, outcome):
-        running = jobs.claim(job.pk)
+        running = jobs.claim()
         jobs.finish(jobs.held(running), job.pk, outcome=outcome, message="Do <this>.")
         page = page_of(browser, job)
         assert "Do &lt;this&gt;." in page

@@ -79,7 +79,7 @@ class TestTheOverview:
 
     @pytest.mark.parametrize("outcome", [TrainingJob.Outcome.FAILED, TrainingJob.Outcome.NOT_BETTER])
     def test_after_a_training_that_brought_nothing_says_why(self, browser, job, outcome):
-        running = jobs.claim(job.pk)
+        running = jobs.claim()
         jobs.finish(jobs.held(running), job.pk, outcome=outcome, message="What to do about it.")
         assert "What to do about it." in overview(browser)
 
