@@ -35,7 +35,11 @@ test: .venv/installed-dev static/dist/app.js
 	@$(QUIET_ENV) $(PY) manage.py fetch_base_model
 	@{ command -v chromium || command -v chromium-browser || command -v google-chrome; } >/dev/null || \
 		echo "NO CHROMIUM FOUND: the browser tests will be skipped. On Debian: apt-get install chromium" >&2
-	@$(QUIET_ENV) $(PY) -m pytest $(PYTEST_ARGS)
+	@$(QUIET_ENV) $(PY) -m pytest --numprocesses $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
+
+# Most tests wait or use one core. Each process has servers of its own, unless the environment names some: those are shared
+# by nobody.
+TEST_PROCESSES ?= $(if $(DATABASE_URL)$(REDIS_URL),0,2)
 
 # Apart from each other, so that `make --keep-going check` tells everything at once.
 check: check-style check-types check-imports check-site check-templates check-pages

@@ -21,5 +21,5 @@ def test_a_gpu_trains_in_bf16_and_what_was_asked_for_stays(monkeypatch):
 
 
 def test_four_bits_without_a_gpu_are_refused_with_what_is_missing(tiny_folder):
-    with pytest.raises(ValueError, match="nf4 needs .*(GPU|bitsandbytes)"):
+    with pytest.raises(ValueError, match=r"nf4 needs .*(GPU|bitsandbytes)"):
         base_model.load(tiny_folder, device="cpu", dtype="nf4")
