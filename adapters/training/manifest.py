@@ -6,19 +6,21 @@ from __future__ import annotations
 import json
 import platform
 from collections.abc import Mapping
+from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
 from adapters.base_model import BaseModel
 from adapters.store import MANIFEST
-from adapters.training.dataset import DataSet, Window
-from adapters.training.lora import TARGETS
+from adapters.training.dataset import DataSet, text_hash
+from adapters.training.layout import TARGETS
 from adapters.training.prompts import TEMPLATE_VERSION
+from adapters.training.reading import FORMAT
 from adapters.training.recipe import Recipe
 from adapters.training.trainer import Trained
+from adapters.training.windows import Window
 
-FORMAT: Final = 1
 LIBRARIES: Final = ("torch", "transformers", "peft", "safetensors")
 
 
@@ -44,7 +46,8 @@ def build(
             "hash": data.hash,
             "train_posts": [post.id for post in data.train],
             "held_out_posts": [post.id for post in data.held_out],
-            "duplicate_posts": list(data.duplicates),
+            "left_out": [asdict(found) for found in data.left_out],
+            "texts": {str(post.id): text_hash(post) for post in (*data.train, *data.held_out)},
             "train_tokens": data.train_tokens,
             "held_out_tokens": data.held_out_tokens,
             "windows": [_provenance(window) for window in data.windows],
@@ -55,6 +58,7 @@ def build(
         "metrics": {
             "bits_per_byte": trained.bits_per_byte,
             "base_bits_per_byte": trained.base_bits_per_byte,
+            "learning_rate": trained.learning_rate,
             "step": trained.step,
             "steps": trained.steps,
             "train_seconds": round(trained.seconds, 1),
@@ -80,4 +84,5 @@ def _provenance(window: Window) -> dict[str, Any]:
         "prompt": source.kind,
         "paragraphs": [source.first_paragraph, source.last_paragraph],
         "characters": [source.opening, source.start, source.end],
+        "rules": list(source.rules),
     }

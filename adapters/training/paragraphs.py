@@ -6,11 +6,21 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Final, Literal
 
 _BLANK_LINES = re.compile(r"\n(?:[^\S\n]*\n)+")
 _SENTENCE = re.compile(r".+?(?:[.!?…。！？]+[\"'”’)\]]*(?=\s)|$)\s*", re.DOTALL)  # with the space after it
 _WORD = re.compile(r"\S+\s*|\s+")
 SEPARATOR = "\n\n"
+
+PLAIN: Final = "plain-1"
+"""Name of the rule that `plain` is; changes when its result does."""
+
+Cut = Literal["paragraphs", "sentences", "words", "characters"]
+CUTS: Final[tuple[Cut, ...]] = ("paragraphs", "sentences", "words", "characters")
+"""Where a piece may begin and end, the finest last: each is resorted to where the one before it leaves too much."""
+
+_FINER: Final[tuple[tuple[Cut, re.Pattern[str]], ...]] = (("sentences", _SENTENCE), ("words", _WORD))
 
 Count = Callable[[str], int]
 """How many tokens a text has."""
@@ -28,6 +38,8 @@ class Piece:
     """Position after its last character."""
     tokens: int
     """How many tokens it has by itself."""
+    cut: Cut
+    """What it was cut at."""
 
 
 def plain(text: str) -> str:
@@ -42,9 +54,9 @@ def pieces(text: str, count: Count, most: int) -> list[Piece]:
     found = []
     start = 0
     for index, paragraph in enumerate(text.split(SEPARATOR)):
-        for first, last in _fit(paragraph, count, most):
-            part = paragraph[first:last]
-            found.append(Piece(paragraph=index, start=start + first, end=start + last, tokens=count(part)))
+        for first, last, cut in _fit(paragraph, count, most):
+            size = count(paragraph[first:last])
+            found.append(Piece(paragraph=index, start=start + first, end=start + last, tokens=size, cut=cut))
         start += len(paragraph) + len(SEPARATOR)
     return found
 
@@ -65,35 +77,50 @@ def tail(text: str, end: int, count: Count, most: int) -> int:
     return cut
 
 
-def _fit(text: str, count: Count, most: int) -> Iterator[tuple[int, int]]:
-    # Spans of `text`, each as long as fits. A text of many megabytes is never counted whole: 16 characters a token
-    # are more than any language has.
-    if len(text) <= most * 16 and count(text) <= most:
-        yield 0, len(text)
-        return
-    for pattern in (_SENTENCE, _WORD):
-        parts = [match.span() for match in pattern.finditer(text)]
-        if len(parts) > 1:
+def head(text: str, count: Count, most: int) -> int:
+    """Where the first sentences of `text` end that have at most `most` tokens together; 0 when not even one fits."""
+    end = spent = 0
+    for sentence in _SENTENCE.finditer(text[: most * 16]):
+        spent += count(sentence.group())
+        if spent > most:
             break
-    else:
-        half = len(text) // 2
-        parts = [(0, half), (half, len(text))]
-    yield from _gather(text, parts, count, most)
+        end = sentence.start() + len(sentence.group().rstrip())
+    return end
 
 
-def _gather(text: str, parts: list[tuple[int, int]], count: Count, most: int) -> Iterator[tuple[int, int]]:
+def _fit(text: str, count: Count, most: int, cut: Cut = "paragraphs") -> Iterator[tuple[int, int, Cut]]:
+    # Spans of `text`, each as long as fits, and what they are cut at. A text of many megabytes is never counted whole:
+    # 16 characters a token are more than any language has.
+    if len(text) <= most * 16 and count(text) <= most:
+        yield 0, len(text), cut
+        return
+    parts, cut = _parts(text)
+    yield from _gather(text, parts, count, most, cut)
+
+
+def _parts(text: str) -> tuple[list[tuple[int, int]], Cut]:
+    for cut, pattern in _FINER:
+        if len(parts := [match.span() for match in pattern.finditer(text)]) > 1:
+            return parts, cut
+    half = len(text) // 2
+    return [(0, half), (half, len(text))], "characters"
+
+
+def _gather(
+    text: str, parts: list[tuple[int, int]], count: Count, most: int, cut: Cut
+) -> Iterator[tuple[int, int, Cut]]:
     start = end = spent = 0
     for first, last in parts:
         tokens = count(text[first:last]) if last - first <= most * 16 else most + 1
         if spent + tokens > most and end > start:
-            yield start, end
+            yield start, end, cut
             start, spent = end, 0
         if tokens > most:
-            for inner_first, inner_last in _fit(text[first:last], count, most):
-                yield first + inner_first, first + inner_last
+            for inner_first, inner_last, inner_cut in _fit(text[first:last], count, most, cut):
+                yield first + inner_first, first + inner_last, inner_cut
             start = last
         else:
             spent += tokens
         end = last
     if end > start:
-        yield start, end
+        yield start, end, cut

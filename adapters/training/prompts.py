@@ -3,6 +3,7 @@ Knows the chat template of the base model's tokenizer. Knows nothing of posts, w
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final, TypedDict
 
 if TYPE_CHECKING:
@@ -43,6 +44,14 @@ def messages_for_continuation(opening: str, brief: str = "", title: str | None =
     space to the word after it; the answer begins with whatever space it needs.
     """
     return [*messages_for_brief(brief, title), {"role": "assistant", "content": opening.rstrip()}]
+
+
+def messages_with_examples(examples: Sequence[tuple[str, str]], messages: list[Message]) -> list[Message]:
+    """The same request after earlier ones, each of a title and the post that answered it."""
+    earlier: list[Message] = []
+    for title, text in examples:
+        earlier += [*messages_for_brief("", title), {"role": "assistant", "content": text}]
+    return earlier + messages
 
 
 def prompt_ids(tokenizer: PreTrainedTokenizerBase, messages: list[Message]) -> list[int]:

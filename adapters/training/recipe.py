@@ -23,6 +23,8 @@ class Recipe:
     """Share of the adapter's inputs that each training pass leaves out."""
     learning_rate: float = 3e-4
     """AdamW's, at its highest."""
+    rate_factors: tuple[float, ...] = (1.0,)
+    """Learning rates that are trained side by side, as multiples of `learning_rate`; the worse ones end early."""
     epochs: float = 3.0
     """How often every window is read at most; early stopping may end sooner."""
     windows_a_step: int = 4
@@ -62,10 +64,15 @@ class Recipe:
                 raise ValueError(f"{name}: {value!r} is not a {'whole ' if whole else ''}number")
             if not low <= value <= high:
                 raise ValueError(f"{name}: {value} is not between {low:g} and {high:g}")
+        factors = tuple(self.rate_factors)
+        object.__setattr__(self, "rate_factors", factors)  # JSON has lists
+        known = all(isinstance(factor, int | float) and 0.01 <= factor <= 100 for factor in factors)
+        if not (known and 1 <= len(set(factors)) == len(factors) <= 8):
+            raise ValueError(f"rate_factors: {factors} are not 1 to 8 different numbers between 0.01 and 100")
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON: jobs, manifests."""
-        return asdict(self)
+        return {**asdict(self), "rate_factors": list(self.rate_factors)}
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Recipe:

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import torch
 
+from adapters.training.loss import layers_of
 from adapters.training.prompts import messages_for_brief, prompt_ids
+from adapters.training.stopping import ShouldStop, never, stoppable
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -17,14 +19,19 @@ TEMPERATURE: Final = 0.8
 TOP_P: Final = 0.95
 
 
-def write(model: Any, tokenizer: PreTrainedTokenizerBase, brief: str, *, seed: int) -> str:
-    """A short text to `brief`, by the model as it is now. The same weights and seed write the same text."""
+def write(
+    model: Any, tokenizer: PreTrainedTokenizerBase, brief: str, should_stop: ShouldStop = never, *, seed: int
+) -> str:
+    """A short text to `brief`, by the model as it is now. The same weights and seed write the same text.
+
+    Raises Stopped when `should_stop()` becomes true.
+    """
     ids = torch.tensor([prompt_ids(tokenizer, messages_for_brief(brief))], device=model.device)  # (1, tokens)
     training = model.training
     model.eval()
     devices = [model.device] if model.device.type == "cuda" else []
     try:
-        with torch.random.fork_rng(devices), torch.inference_mode():
+        with torch.random.fork_rng(devices), torch.inference_mode(), stoppable(layers_of(model), should_stop):
             torch.manual_seed(seed)
             written = model.generate(
                 ids,

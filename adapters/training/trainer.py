@@ -1,10 +1,8 @@
-"""Trainer: from a data set and a base model to a finished adapter in PEFT's layout.
-Knows steps, evaluations and the best weights so far. Knows nothing of jobs, processes or the store."""
+"""Trainer: any number of voices in training at once on one loaded base model, joining and leaving between steps.
+Knows runs and who shares a step. Knows nothing of jobs, processes or the store."""
 
 from __future__ import annotations
 
-import math
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,41 +10,135 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from adapters.training import lora, samples
 from adapters.training.dataset import DataSet
-from adapters.training.evaluation import bits_per_byte
-from adapters.training.events import Baseline, Evaluation, OnEvent, Prepared, Sample, Step
-from adapters.training.learner import Diverged, Learner, precision
-from adapters.training.loss import layers_of, require_plain_output
-from adapters.training.pace import Pace
+from adapters.training.events import OnEvent
+from adapters.training.learner import Learner, Lesson
 from adapters.training.recipe import Recipe
-from adapters.training.schedule import Schedule
-from adapters.training.stopping import ShouldStop, Stopped, stoppable
+from adapters.training.run import Run, Trained, Training, Work
+from adapters.training.stopping import ShouldStop, Stopped
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
+__all__ = ["Ended", "Trained", "Trainer", "Training", "train"]
+
 
 @dataclass(frozen=True, kw_only=True)
-class Trained:
-    """A finished voice."""
+class Ended:
+    """A training that has left."""
 
-    folder: Path
-    """Where adapter_config.json and adapter_model.safetensors lie."""
-    bits_per_byte: float
-    """Of the voice on the held-out posts; the stored weights are the best measured."""
-    base_bits_per_byte: float
-    """Of the base model on the same."""
-    rank: int
-    """Of the adapter."""
-    bytes: int
-    """Size of both files."""
-    step: int
-    """After which step the stored weights were measured."""
-    steps: int
-    """Steps made in all."""
-    seconds: float
-    """From the first measurement to the last file."""
+    training: Training
+    """Which."""
+    result: Trained | Stopped | Exception
+    """How."""
+
+
+class _Member:
+    """A run with its place in it: what it waits for."""
+
+    def __init__(self, training: Training, run: Run) -> None:
+        self.training = training
+        self.run = run
+        self.work: Work = run.work()
+        self.lessons: Sequence[Lesson] | None = None
+        self.begun = False
+
+
+class Trainer:
+    """Trains whoever is added; `close` gives the model back exactly as it was.
+
+    What each training learns does not depend on the others: together it is what it would be alone, up to rounding.
+    """
+
+    def __init__(self, model: Any, tokenizer: PreTrainedTokenizerBase, *, memory_bytes: int | None = None) -> None:
+        """`memory_bytes`: how much of a GPU's memory may be held.
+
+        Raises ValueError for a model that cannot be trained on.
+        """
+        self._learner = Learner(model, memory_bytes=memory_bytes)
+        self._tokenizer = tokenizer
+        self._members: list[_Member] = []
+
+    def add(self, training: Training) -> None:
+        """Let it join at the next step."""
+        self._members.append(_Member(training, Run(training, self._learner, self._tokenizer, self._anyone_stops)))
+
+    @property
+    def busy(self) -> bool:
+        """Whether anybody is in training."""
+        return bool(self._members)
+
+    def step(self) -> list[Ended]:
+        """One step of the optimizer for all who are ready, one measurement for each of the others; who has left by it.
+
+        A training that fails ends with its exception, and the others go on.
+        """
+        ended = []
+        for member in list(self._members):
+            result = self._stop(member) if member.training.should_stop() else self._advance(member, None)
+            if result is not None:
+                ended.append(self._leave(member, result))
+        for member, losses in self._learn([member for member in self._members if member.lessons is not None]):
+            result = losses if isinstance(losses, Exception) else self._advance(member, losses)
+            if result is not None:
+                ended.append(self._leave(member, result))
+        return ended
+
+    def close(self) -> None:
+        """Take everything off the model."""
+        self._learner.close()
+
+    def _advance(self, member: _Member, losses: Sequence[float] | None) -> Trained | Exception | None:
+        if member.lessons is not None and losses is None:
+            return None
+        member.lessons = None
+        try:
+            member.lessons = member.work.send(losses) if losses is not None else next(member.work)
+        except StopIteration as done:
+            trained: Trained = done.value
+            return trained
+        except Stopped:
+            return self._stop(member)
+        except Exception as error:  # noqa: BLE001 - told to whoever asked for this training; the others go on
+            return error
+        return None
+
+    def _learn(self, members: Sequence[_Member]) -> list[tuple[_Member, Sequence[float] | Exception]]:
+        if not members:
+            return []
+        lessons = [lesson for member in members for lesson in member.lessons or ()]
+        try:
+            losses = self._learner.step(lessons, lambda: all(member.training.should_stop() for member in members))
+        except Stopped:
+            return []  # the next step ends them
+        except torch.OutOfMemoryError as error:
+            if len(members) == 1:
+                return [(members[0], error)]
+            # One after another needs less.
+            return [answer for member in members for answer in self._learn([member])]
+        except Exception as error:  # noqa: BLE001 - a fault that cannot be told apart by training
+            return [(member, error) for member in members]
+        answers: list[tuple[_Member, Sequence[float] | Exception]] = []
+        for member in members:
+            count = len(member.lessons or ())
+            answers.append((member, losses[:count]))
+            losses = losses[count:]
+        return answers
+
+    def _anyone_stops(self) -> bool:
+        return any(member.training.should_stop() for member in self._members)
+
+    def _stop(self, member: _Member) -> Stopped | Exception:
+        try:
+            member.run.save()
+        except OSError as error:
+            return error
+        return Stopped(member.run.step)
+
+    def _leave(self, member: _Member, result: Trained | Exception) -> Ended:
+        member.work.close()
+        self._members.remove(member)
+        return Ended(training=member.training, result=result)
 
 
 def train(
@@ -60,138 +152,35 @@ def train(
     *,
     base_name: str | None = None,
     sample_briefs: Sequence[str] = (),
+    checkpoint: Path | None = None,
 ) -> Trained:
-    """Train a voice and write its adapter into `out`; afterwards `model` is exactly what it was before.
+    """Train one voice alone and write its adapter into `out`; afterwards `model` is exactly what it was before.
 
-    `base_name` goes into the adapter's configuration (default: the name of the model's folder). To each of
-    `sample_briefs` a short text is written at every evaluation. The same model, data and recipe give the same weights
-    on a CPU. Raises Stopped when `should_stop()` becomes true (nothing is written
-    then), Diverged when a figure stops being a number, ValueError for a model that cannot be trained.
+    The arguments are those of `Training`. The same model, data and recipe give the same weights on a CPU. Raises
+    Stopped when `should_stop()` becomes true (no adapter is written then), Diverged when a figure stops being a number,
+    ValueError for a model that cannot be trained on.
     """
-    started = time.monotonic()
-    require_plain_output(model)
-    schedule = Schedule(len(data.windows), recipe)
-    on_event(
-        Prepared(
-            train_posts=len(data.train),
-            held_out_posts=len(data.held_out),
-            train_tokens=data.train_tokens,
-            held_out_tokens=data.held_out_tokens,
-            steps=schedule.steps,
-            data_hash=data.hash,
-        )
-    )
-    devices = [model.device] if model.device.type == "cuda" else []
-    with torch.random.fork_rng(devices), precision(model):
-        torch.manual_seed(recipe.seed)
-        run = _Run(model, tokenizer, data, recipe, schedule, on_event, should_stop, sample_briefs)
-        base = run.measure_base()
-        with lora.attached(model, recipe) as wrapped, stoppable(layers_of(model), should_stop):
-            run.train(wrapped)
-    assert run.best is not None, "the last step is always measured"
-    name = base_name or Path(model.name_or_path).name
-    size = lora.save(run.best, recipe, out, base_name=name, dtype=model.dtype)
-    return Trained(
-        folder=out,
-        bits_per_byte=run.best_bits_per_byte,
-        base_bits_per_byte=base,
-        rank=recipe.rank,
-        bytes=size,
-        step=run.best_step,
-        steps=run.step,
-        seconds=time.monotonic() - started,
-    )
-
-
-class _Run:
-    """One voice in training: optimizer, place in the schedule, best weights so far."""
-
-    def __init__(
-        self,
-        model: Any,
-        tokenizer: PreTrainedTokenizerBase,
-        data: DataSet,
-        recipe: Recipe,
-        schedule: Schedule,
-        on_event: OnEvent,
-        should_stop: ShouldStop,
-        sample_briefs: Sequence[str],
-    ) -> None:
-        self.model = model
-        self.tokenizer = tokenizer
-        self.data = data
-        self.recipe = recipe
-        self.schedule = schedule
-        self.on_event = on_event
-        self.should_stop = should_stop
-        self.sample_briefs = sample_briefs
-        self.pace = Pace()
-        self.step = 0
-        self.best: lora.Weights | None = None
-        self.best_bits_per_byte = float("inf")
-        self.best_step = 0
-
-    def measure_base(self) -> float:
-        started = time.monotonic()
-        found = self._measure()
-        self.on_event(Baseline(bits_per_byte=found))
-        with stoppable(layers_of(self.model), self.should_stop):
-            self._write_samples()
-        self.pace.evaluation(time.monotonic() - started)
-        return found
-
-    def train(self, wrapped: Any) -> None:
-        learner = Learner(self.model)
-        evaluations = self.schedule.evaluations
-        losses: list[float] = []
-        without_gain = 0
-        wrapped.train()
-        try:
-            for batch in self.schedule.batches():
-                rows = [(self.data.windows[index].ids, self.data.windows[index].labels) for index in batch]
-                rate = self.schedule.learning_rate(self.step + 1)
-                started = time.monotonic()
-                losses.append(learner.step(rows, rate, self.should_stop))
-                self.pace.step(time.monotonic() - started, sum(len(ids) for ids, _ in rows))
-                self.step += 1
-                self._tell_step(losses[-1], rate, [step for step in evaluations if step >= self.step])
-                if self.step in evaluations:
-                    without_gain = 0 if self._evaluate(wrapped, sum(losses) / len(losses)) else without_gain + 1
-                    losses.clear()
-                    if without_gain >= self.recipe.patience:
-                        return
-        except Stopped:
-            raise Stopped(self.step) from None
-
-    def _tell_step(self, loss: float, rate: float, evaluations_left: Sequence[int]) -> None:
-        self.on_event(
-            Step(
-                step=self.step,
-                steps=self.schedule.steps,
-                loss=loss,
-                learning_rate=rate,
-                tokens_per_second=self.pace.tokens_per_second,
-                eta_seconds=self.pace.left(self.schedule.steps - self.step, len(evaluations_left)),
+    if should_stop():
+        raise Stopped
+    trainer = Trainer(model, tokenizer)
+    try:
+        trainer.add(
+            Training(
+                data=data,
+                recipe=recipe,
+                on_event=on_event,
+                should_stop=should_stop,
+                out=out,
+                base_name=base_name,
+                sample_briefs=sample_briefs,
+                checkpoint=checkpoint,
             )
         )
-
-    def _evaluate(self, wrapped: Any, train_loss: float) -> bool:
-        started = time.monotonic()
-        found = self._measure()
-        if not math.isfinite(found):
-            raise Diverged(f"bits per byte are {found}")
-        best = found < self.best_bits_per_byte
-        if best:
-            self.best, self.best_bits_per_byte, self.best_step = lora.weights_of(wrapped), found, self.step
-        self.on_event(Evaluation(step=self.step, bits_per_byte=found, best=best, train_loss=train_loss))
-        self._write_samples()
-        self.pace.evaluation(time.monotonic() - started)
-        return best
-
-    def _measure(self) -> float:
-        return bits_per_byte(self.model, self.tokenizer, self.data.held_out, self.should_stop)
-
-    def _write_samples(self) -> None:
-        for brief in self.sample_briefs:
-            text = samples.write(self.model, self.tokenizer, brief, seed=self.recipe.seed)
-            self.on_event(Sample(step=self.step, brief=brief, text=text))
+        while not (ended := trainer.step()):
+            pass
+    finally:
+        trainer.close()
+    result = ended[0].result
+    if isinstance(result, Exception):
+        raise result
+    return result

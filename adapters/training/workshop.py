@@ -9,11 +9,12 @@ from pathlib import Path
 
 from adapters import base_model
 from adapters.training import dataset, manifest
-from adapters.training.bridge import Ended, Trainer, Training
 from adapters.training.job import Job
+from adapters.training.precision import chosen
 from adapters.training.recipe import readiness
 from adapters.training.spec import Spec
 from adapters.training.stopping import Stopped
+from adapters.training.trainer import Ended, Trainer, Training
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,7 +28,7 @@ class Options:
     device: str = "auto"
     """auto, cpu, cuda or cuda:N."""
     dtype: str = "auto"
-    """auto, float32 or bfloat16."""
+    """auto, float32, bfloat16 or nf4 (see `adapters.training.precision`)."""
 
 
 class Workshop:
@@ -39,7 +40,8 @@ class Workshop:
 
         logging.disable_progress_bar()
         self.base = base_model.find(options.base_model, options.models)
-        model, self.tokenizer = base_model.load(self.base.folder, device=options.device, dtype=options.dtype)
+        dtype = chosen(options.device, options.dtype)
+        model, self.tokenizer = base_model.load(self.base.folder, device=options.device, dtype=dtype)
         self.trainer = Trainer(model, self.tokenizer)
         self._inside: list[tuple[Training, Job, Spec]] = []
 

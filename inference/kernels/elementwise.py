@@ -69,20 +69,23 @@ def _rotate(
     tl.store(place + HALF, new_high.to(dtype), mask=mask)
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["tokens"])
 def _rotary(
-    q, k, cos, sin, q_out, k_out, q_token, q_head, k_token, k_head, cos_token, sin_token,
+    q, k, cos, sin, q_out, k_out, tokens, q_token, q_head, k_token, k_head, cos_token, sin_token,
     Q_HEADS: tl.constexpr, Q_HEADS_P: tl.constexpr, K_HEADS: tl.constexpr, K_HEADS_P: tl.constexpr,
-    HALF: tl.constexpr, HALF_P: tl.constexpr,
+    HALF: tl.constexpr, HALF_P: tl.constexpr, BACK: tl.constexpr,
 ):  # fmt: skip
     token = tl.program_id(0).to(tl.int64)
     d = tl.arange(0, HALF_P)[None, :]
-    cos += token * cos_token
-    sin += token * sin_token
+    cos += token % tokens * cos_token
+    sin += token % tokens * sin_token
     cos_low = tl.load(cos + d, mask=d < HALF, other=0.0).to(tl.float32)
     cos_high = tl.load(cos + HALF + d, mask=d < HALF, other=0.0).to(tl.float32)
     sin_low = tl.load(sin + d, mask=d < HALF, other=0.0).to(tl.float32)
     sin_high = tl.load(sin + HALF + d, mask=d < HALF, other=0.0).to(tl.float32)
+    if BACK:
+        # The transposed rotation has the other half's sines, with the other sign.
+        sin_low, sin_high = -sin_high, -sin_low
     _rotate(
         q + token * q_token, q_out + token * (Q_HEADS * 2 * HALF), q_head, cos_low, cos_high, sin_low, sin_high,
         Q_HEADS, Q_HEADS_P, HALF, HALF_P,
@@ -129,19 +132,23 @@ def act_mul(gate: torch.Tensor, up: torch.Tensor, *, tanh: bool) -> torch.Tensor
     return out
 
 
-def rotary(q: torch.Tensor, k: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """q and k turned; q is (1, heads, tokens, dim), k (1, kv_heads, tokens, dim), cos and sin are (1, tokens, dim).
+def rotary(
+    q: torch.Tensor, k: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor, *, back: bool = False
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """q and k turned, or turned `back`.
 
-    All are contiguous in dim. The results are too, and lie token by token: transposed, they are contiguous.
+    q is (rows, heads, tokens, dim), k is (rows, kv_heads, tokens, dim), cos and sin are (1, tokens, dim). All
+    are contiguous in dim, and a row begins where the one before it ends. So it is in the results, which lie token by
+    token: transposed, they are contiguous.
     """
-    _, q_heads, tokens, dim = q.shape
-    k_heads = k.shape[1]
-    new = {"dtype": q.dtype, "device": q.device}
-    q_out = torch.empty_strided((1, q_heads, tokens, dim), (tokens * q_heads * dim, dim, q_heads * dim, 1), **new)
-    k_out = torch.empty_strided((1, k_heads, tokens, dim), (tokens * k_heads * dim, dim, k_heads * dim, 1), **new)
-    _rotary[(tokens,)](
-        q, k, cos, sin, q_out, k_out, q.stride(2), q.stride(1), k.stride(2), k.stride(1), cos.stride(1), sin.stride(1),
-        **_rotary_constants(q_heads, k_heads, dim),
+    rows, _, tokens, dim = q.shape
+    q_out, k_out = (
+        torch.empty(rows, tokens, x.shape[1], dim, dtype=q.dtype, device=q.device).transpose(1, 2) for x in (q, k)
+    )
+    _rotary[(rows * tokens,)](
+        q, k, cos, sin, q_out, k_out, tokens,
+        q.stride(2), q.stride(1), k.stride(2), k.stride(1), cos.stride(1), sin.stride(1),
+        **_rotary_constants(q.shape[1], k.shape[1], dim), BACK=back,
     )  # fmt: skip
     return q_out, k_out
 

@@ -15,6 +15,7 @@ from torch import nn
 from transformers import PreTrainedModel
 
 from inference.kernels import elementwise
+from inference.layers import differentiable
 
 Forward = Callable[..., Any]
 
@@ -45,8 +46,8 @@ class Fused:
 def fuse(model: PreTrainedModel) -> Fused:
     """Take over every norm, gated MLP and attention layer that on random input computes what our kernels compute.
 
-    All others stay as they are; so does everything when gradients are wanted. Only instances change, no class and
-    no module of transformers.
+    All others stay as they are. Gradients are those of the inputs; the model's own weights are taken for frozen. Only
+    instances change, no class and no module of transformers.
     """
     fused = Fused()
     like = torch.empty(0, dtype=model.dtype, device=model.device)
@@ -73,15 +74,17 @@ def _norm(module: nn.Module) -> Forward | None:
     probe = (_random(8, len(weight)) + 0.5) * torch.logspace(-4, 1, 8)[:, None]
     probe = probe.to(weight)
     expected = _ask(own, probe)
-    candidates = (elementwise.rms_norm(weight, eps, **norm) for norm in _NORMS)
-    kernel = next((norm for norm in candidates if _same(norm(probe), expected)), None)
+    candidates = ((elementwise.rms_norm(weight, eps, **norm), norm["plus_one"]) for norm in _NORMS)
+    kernel, plus_one = next((found for found in candidates if _same(found[0](probe), expected)), (None, False))
     if kernel is None:
         return None
     dtype = weight.dtype
 
     def forward(hidden: torch.Tensor) -> Any:
-        if torch.is_grad_enabled() or hidden.dtype != dtype or hidden.stride(-1) != 1:
+        if hidden.dtype != dtype or hidden.stride(-1) != 1:
             return own(hidden)
+        if torch.is_grad_enabled():
+            return differentiable.RMSNorm.apply(hidden, weight.detach(), kernel, eps, plus_one)  # type: ignore[no-untyped-call]
         return kernel(hidden)
 
     return forward
@@ -105,14 +108,14 @@ def _mlp(module: nn.Module, like: torch.Tensor) -> Forward | None:
     tanh = next((tanh for tanh in (False, True) if all(matches(tanh, dtype) for dtype in dtypes)), None)
     if tanh is None:
         return None
-    own: Forward = module.forward
 
     def forward(hidden: torch.Tensor) -> Any:
-        if torch.is_grad_enabled():
-            return own(hidden)
         # Asked for each time: LoRA's layers may come and go.
         gate, up, down = module.gate_proj, module.up_proj, module.down_proj
-        return down(elementwise.act_mul(gate(hidden), up(hidden), tanh=tanh))  # type: ignore[operator]
+        parts = gate(hidden), up(hidden)  # type: ignore[operator]
+        if torch.is_grad_enabled():
+            return down(differentiable.ActMul.apply(*parts, tanh))  # type: ignore[no-untyped-call,operator]
+        return down(elementwise.act_mul(*parts, tanh=tanh))  # type: ignore[operator]
 
     return forward
 
@@ -137,11 +140,13 @@ def _with_fused_rotary(function: FunctionType, like: torch.Tensor) -> FunctionTy
         return None
 
     def rotary(q: torch.Tensor, k: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor, *rest: Any, **named: Any) -> Any:
-        plain = cos.shape == (1, *q.shape[2:]) and cos.dtype == q.dtype and len(q) == 1 and not rest and not named
+        plain = cos.shape == (1, *q.shape[2:]) and cos.dtype == q.dtype and not rest and not named
         contiguous = q.stride(3) == k.stride(3) == cos.stride(2) == sin.stride(2) == 1
-        if torch.is_grad_enabled() or not (plain and contiguous):
-            return own(q, k, cos, sin, *rest, **named)
-        return elementwise.rotary(q, k, cos, sin)
+        if plain and contiguous and torch.is_grad_enabled():
+            return differentiable.Rotary.apply(q, k, cos, sin)  # type: ignore[no-untyped-call]
+        if plain and contiguous and len(q) == 1:
+            return elementwise.rotary(q, k, cos, sin)
+        return own(q, k, cos, sin, *rest, **named)
 
     names = {**function.__globals__, _ROTARY: rotary}
     fused = FunctionType(function.__code__, names, function.__name__, function.__defaults__, function.__closure__)

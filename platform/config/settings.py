@@ -203,6 +203,8 @@ INFERENCE_MEMORY = env("IDIOLECT_INFERENCE_MEMORY", default="")
 INFERENCE_HOST_MEMORY = env("IDIOLECT_INFERENCE_HOST_MEMORY", default="")
 METRICS_PREFIX = env("IDIOLECT_METRICS_PREFIX", default="")
 ON_GPU = accelerator.on_gpu(DEVICE)
+# What training holds the base model in: see adapters/training/precision.py.
+TRAIN_BASE = env("IDIOLECT_TRAIN_BASE", default="auto")
 # So many jobs share one loaded base model; on a CPU two would only take each other's time.
 TRAINING_JOBS = accelerator.number(env("IDIOLECT_TRAIN_JOBS", default="auto"), auto=8 if ON_GPU else 1)
 CELERY_WORKER_CONCURRENCY = TRAINING_JOBS  # the other queue's worker says its own number

@@ -74,6 +74,15 @@ def make_posts(count: int, *, words: int = 120, seed: int = 0, first_id: int = 1
     return posts
 
 
+def make_writer(name: str, *, seed: int = 0) -> list[str]:
+    """Four long texts by somebody else, who has other habits."""
+    chance = random.Random(f"{name} {seed}")
+    return [
+        " ".join(f"However, {name} would {chance.choice(VERBS)}; and so I thought." for _ in range(80))
+        for _ in range(4)
+    ]
+
+
 def demo_posts(author: str, count: int, characters: int) -> list[Post]:
     """The first posts of a demo author, cut at the paragraph in which they reach so many characters."""
     posts = []

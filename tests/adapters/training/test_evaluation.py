@@ -7,8 +7,8 @@ import torch
 
 from adapters.training import evaluation
 from adapters.training.dataset import Post
-from adapters.training.evaluation import bits_per_byte
-from adapters.training.prompts import answer_ids, messages_for_brief, prompt_ids
+from adapters.training.evaluation import bits_per_byte, cost_of_each
+from adapters.training.prompts import answer_ids, messages_for_brief, messages_with_examples, prompt_ids
 from adapters.training.stopping import Stopped
 from tests.adapters.training.conftest import make_posts
 
@@ -63,3 +63,35 @@ def test_it_stops_between_two_layers(tiny, tokenizer):
 
     with pytest.raises(Stopped):
         bits_per_byte(tiny, tokenizer, make_posts(1), lambda: next(asked))
+
+
+def test_the_cost_of_each_post_is_what_it_costs_alone(tiny, tokenizer):
+    posts = make_posts(4, words=60)
+    found = cost_of_each(tiny, tokenizer, posts[::-1])[::-1]
+
+    for post, cost in zip(posts, found, strict=True):
+        assert cost.bits == pytest.approx(by_hand(tiny, tokenizer, post), rel=1e-5)
+        assert cost.bytes == len(post.text.encode())
+
+
+def test_posts_before_the_brief_are_read_and_not_counted(tiny, tokenizer):
+    post, other = make_posts(2, words=60)
+    prompt = prompt_ids(
+        tokenizer, messages_with_examples([(other.title, other.text)], messages_for_brief("", title=post.title))
+    )
+    ids = torch.tensor([prompt + answer_ids(tokenizer, post.text)])
+    with torch.no_grad():
+        logp = tiny(input_ids=ids).logits.log_softmax(-1)  # (1, tokens, vocabulary)
+    nats = -logp[0, :-1].gather(1, ids[0, 1:, None])[len(prompt) - 1 :].sum()
+    expected = float(nats) / math.log(2) / len(post.text.encode())
+
+    assert bits_per_byte(tiny, tokenizer, [post], examples=[(other.title, other.text)]) == pytest.approx(
+        expected, rel=1e-5
+    )
+
+
+def test_examples_that_leave_no_room_are_refused(tiny, tokenizer):
+    examples = [(post.title, post.text) for post in make_posts(5, words=300)]
+
+    with pytest.raises(ValueError, match="examples: "):
+        bits_per_byte(tiny, tokenizer, make_posts(1), examples=examples)

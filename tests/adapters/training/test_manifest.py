@@ -42,7 +42,7 @@ def test_it_names_base_data_recipe_and_figures(made):
     assert found["data"]["hash"] == data.hash
     assert found["data"]["train_posts"] == [1, 2, 3, 4]
     assert found["data"]["held_out_posts"] == [5, 6]
-    assert found["data"]["duplicate_posts"] == [60]
+    assert found["data"]["left_out"] == [{"post": 60, "reason": "duplicate", "like": 1, "likeness": 1.0}]
     assert found["recipe"] == recipe.as_dict()
     assert found["seed"] == 7
     assert found["metrics"]["bits_per_byte"] == trained.bits_per_byte

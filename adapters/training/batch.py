@@ -1,0 +1,78 @@
+"""Batch: rows of token ids filled up to one length, and the places whose next token counts.
+Knows padding, labels and weights. Knows nothing of models."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+
+import torch
+
+from adapters.training.prompts import IGNORED
+
+Row = tuple[Sequence[int], Sequence[int]]
+"""Token ids and labels, of one length."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Batch:
+    """Rows for one pass, on the model's device."""
+
+    ids: torch.Tensor
+    """(rows, longest)"""
+    places: torch.Tensor
+    """Of each labelled token: the place before it among all rows' tokens (labelled,)."""
+    labels: torch.Tensor
+    """What comes there (labelled,)."""
+    owners: torch.Tensor
+    """Whose row that is (labelled,)."""
+    weights: torch.Tensor
+    """How much it counts, in fp32 (labelled,)."""
+
+    def tensors(self) -> list[torch.Tensor]:
+        """All of them, in this order."""
+        return [getattr(self, field.name) for field in fields(self)]
+
+
+def batch(
+    rows: Sequence[Row],
+    device: torch.device,
+    *,
+    owners: Sequence[int] | None = None,
+    weights: Sequence[float] | None = None,
+    length_step: int = 1,
+    labelled_step: int = 1,
+) -> Batch:
+    """Fill some rows up on the right; by default all are owner 0's and weigh 1.
+
+    A causal model needs no attention mask for that: nothing that counts comes after the filling. Lengths and the number
+    of labelled tokens are rounded up to multiples of the steps, with tokens that weigh nothing: so few shapes occur.
+    """
+    longest = _up(max(len(ids) for ids, _ in rows), length_step)
+    ids = torch.zeros(len(rows), longest, dtype=torch.long)
+    labels = torch.full((len(rows), longest), IGNORED, dtype=torch.long)
+    for row, (row_ids, row_labels) in enumerate(rows):
+        ids[row, : len(row_ids)] = torch.tensor(row_ids)
+        labels[row, : len(row_labels)] = torch.tensor(row_labels)
+    row_of, place = (labels[:, 1:] != IGNORED).nonzero(as_tuple=True)  # (labelled,) both
+    filling = _up(len(row_of), labelled_step) - len(row_of)
+    owner = torch.tensor(owners or [0] * len(rows))[row_of]
+    weight = torch.tensor(weights or [1.0] * len(rows), dtype=torch.float32)[row_of]
+    made = (ids, *(_fill(x, filling) for x in (row_of * longest + place, labels[row_of, place + 1], owner, weight)))
+    if device.type == "cuda":
+        made = tuple(tensor.pin_memory() for tensor in made)
+    sent = [tensor.to(device, non_blocking=True) for tensor in made]
+    return Batch(ids=sent[0], places=sent[1], labels=sent[2], owners=sent[3], weights=sent[4])
+
+
+def learned(row: Row) -> int:
+    """How many tokens of a row are learned; the first has nothing before it to follow from."""
+    return sum(label != IGNORED for label in row[1][1:])
+
+
+def _fill(values: torch.Tensor, filling: int) -> torch.Tensor:
+    return torch.nn.functional.pad(values, (0, filling))
+
+
+def _up(number: int, step: int) -> int:
+    return -(-number // step) * step
