@@ -148,6 +148,13 @@ class Story:
         """The held-out curve in words, for its table."""
         return [point.words for point in self.measured]
 
+    def measure(self, point: Measured) -> None:
+        """Of several learning rates that are tried side by side, the one that is ahead is shown."""
+        if self.measured and self.measured[-1].step == point.step:
+            self.measured[-1] = min(self.measured[-1], point, key=lambda each: each.bits_per_byte)
+        else:
+            self.measured.append(point)
+
     def go_on(self, *, after: int) -> None:
         """Steps beyond the checkpoint are made again."""
         self.pending, self.resumed = False, after
@@ -167,16 +174,16 @@ def tell(events: Iterable[Told]) -> Story:
         elif event.kind == "resumed":
             story.go_on(after=data["step"])
         elif event.kind == "prepared":
-            if story.pending:
-                story = Story(again=story.again)
             story.prepared = data
         elif event.kind == "baseline":
+            if story.pending:  # nothing was saved to go on from: it measures the base model again
+                story = Story(again=story.again, prepared=story.prepared)
             story.base = data["bits_per_byte"]
         elif event.kind == "step":
             story.step = data
             story.losses.append((data["step"], data["loss"]))
         elif event.kind == "evaluation":
-            story.measured.append(measured(data, story.base))
+            story.measure(measured(data, story.base))
         elif event.kind == "sample":
             story.samples.setdefault(data["brief"], []).insert(0, Written(step=data["step"], text=data["text"]))
         elif event.kind == "finished":

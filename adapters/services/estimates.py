@@ -125,15 +125,14 @@ def _wait(job: TrainingJob, rate: Span | None) -> Span | None:
     if not all(ends) or not all(needed):
         return None
     # Whoever waits does so because every place is taken: there are as many as jobs in training.
-    places = len(running) or settings.TRAINING_JOBS
-    low = _begins([span.low for span in ends if span], [span.low for span in needed if span], places)
-    high = _begins([span.high for span in ends if span], [span.high for span in needed if span], places)
+    low = _begins([span.low for span in ends if span], [span.low for span in needed if span])
+    high = _begins([span.high for span in ends if span], [span.high for span in needed if span])
     return Span(low=low, high=high)
 
 
-def _begins(ends: list[float], needed: list[float], places: int) -> float:
+def _begins(ends: list[float], needed: list[float]) -> float:
     """When a place is free for the next one, after those in front have taken the first ones."""
-    free = ends + [0.0] * (places - len(ends))
+    free = ends or [0.0] * settings.TRAINING_JOBS
     heapq.heapify(free)
     for seconds in needed:
         heapq.heappush(free, heapq.heappop(free) + seconds)

@@ -62,8 +62,13 @@ const followed = each("[data-training]", (job) => {
       chart.curves.losses.push([told.step, told.loss]);
       chart.show();
     } else if (chart && told.kind === "evaluation") {
-      row(job, told);
-      chart.curves.heldOut.push([told.step, told.bits_per_byte]);
+      // Of several learning rates that are tried side by side, the one that is ahead is shown.
+      const points = chart.curves.heldOut;
+      const again = points.at(-1)?.[0] === told.step;
+      if (again && points.at(-1)![1] <= told.bits_per_byte) return;
+      if (again) points.pop();
+      points.push([told.step, told.bits_per_byte]);
+      row(job, told, again);
       chart.show();
     } else if (told.kind === "sample") {
       htmx.ajax("get", job.dataset.page!, { target: "#samples", select: "#samples", swap: "outerHTML" });
@@ -96,11 +101,13 @@ function step(job: HTMLElement, told: Told): void {
   }
 }
 
-function row(job: HTMLElement, told: Told): void {
+function row(job: HTMLElement, told: Told, replace: boolean): void {
   const made = job.querySelector<HTMLTemplateElement>("template[data-row]")?.content.cloneNode(true);
   if (!(made instanceof DocumentFragment)) return;
   for (const cell of made.querySelectorAll<HTMLElement>("[data-word]")) cell.textContent = told.words[cell.dataset.word!] ?? "";
-  job.querySelector("[data-rows]")?.append(made);
+  const rows = job.querySelector("[data-rows]");
+  if (replace) rows?.lastElementChild?.remove();
+  rows?.append(made);
 }
 
 function refresh(job: HTMLElement, close: () => void): void {

@@ -68,19 +68,28 @@ def test_a_job_that_waits_to_be_taken_up_again_keeps_its_curves_and_says_why(kin
     assert (seen.base, len(seen.losses), len(seen.measured), seen.last_seq) == (1.0, 5, 2, 10)
 
 
+AGAIN = [("requeued", {"reason": "Why."}), ("loading", {}), ("prepared", {"steps": 9})]
+
+
 def test_a_job_that_goes_on_from_a_checkpoint_keeps_its_curves_up_to_there():
-    resumed = ("resumed", {"step": 3, "steps": 9})
-    seen = told(*BEFORE, ("requeued", {"reason": "Why."}), ("loading", {}), resumed, ("prepared", {"steps": 9}))
+    assert told(*BEFORE, *AGAIN).pending
+    seen = told(*BEFORE, *AGAIN, ("resumed", {"step": 3, "steps": 9}))
     assert (seen.again, seen.pending, seen.resumed) == ("Why.", False, 3)
     assert seen.curves == {"base": 1.0, "steps": 9, "losses": [[1, 3.0], [2, 3.0], [3, 3.0]], "heldOut": [[2, 0.9]]}
-    on = told(*BEFORE, ("requeued", {"reason": "Why."}), resumed, ("step", step(4, 2.0)))
+    on = told(*BEFORE, *AGAIN, ("resumed", {"step": 3, "steps": 9}), ("step", step(4, 2.0)))
     assert on.losses[-1] == (4, 2.0)
 
 
 def test_a_job_that_is_begun_anew_starts_with_empty_curves_and_says_why():
-    seen = told(*BEFORE, ("requeued", {"reason": "Why."}), ("loading", {}), ("prepared", {"steps": 8}))
-    assert (seen.prepared, seen.base, seen.losses, seen.measured) == ({"steps": 8}, None, [], [])
+    seen = told(*BEFORE, *AGAIN, ("baseline", {"bits_per_byte": 1.1}))
+    assert (seen.prepared, seen.base, seen.losses, seen.measured) == ({"steps": 9}, 1.1, [], [])
     assert (seen.again, seen.pending, seen.resumed) == ("Why.", False, None)
+
+
+def test_of_several_learning_rates_the_one_that_is_ahead_is_shown():
+    several = [("evaluation", evaluation(4, bits)) for bits in (1.2, 1.1, 1.3)]
+    seen = told(("baseline", {"bits_per_byte": 1.25}), *several, ("evaluation", evaluation(8, 1.15)))
+    assert seen.curves["heldOut"] == [[4, 1.1], [8, 1.15]]
 
 
 def test_the_figures_of_the_latest_step_are_put_into_words():

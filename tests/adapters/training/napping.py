@@ -48,9 +48,6 @@ class Napper:
             self.job.tell("checkpoint", step=self.step)
 
     def begin(self) -> None:
-        if self.checkpoint and (self.checkpoint / "state").exists():
-            self.step = json.loads((self.checkpoint / "state").read_text())
-            self.job.tell("resumed", step=self.step, steps=self.steps)
         posts = len(self.job.spec["posts"])
         self.job.tell(
             "prepared",
@@ -62,14 +59,19 @@ class Napper:
             data_hash="d",
             pid=os.getpid(),
         )
-        self.job.tell("baseline", bits_per_byte=BASE)
+        if self.checkpoint and (self.checkpoint / "state").exists():
+            self.step = json.loads((self.checkpoint / "state").read_text())
+            self.job.tell("resumed", step=self.step, steps=self.steps)
+        else:
+            self.job.tell("baseline", bits_per_byte=BASE)
 
     def go_on(self) -> None:
         self.step += 1
         rates = {"learning_rate": 1e-3, "tokens_per_second": 100.0, "eta_seconds": float(self.steps - self.step)}
         self.job.tell("step", step=self.step, steps=self.steps, loss=3 - self.step / self.steps, **rates)
         if self.step % STEPS_A_CHECKPOINT == 0:
-            self.job.tell("evaluation", step=self.step, bits_per_byte=self.bits, best=True, train_loss=2.5)
+            measured = {"bits_per_byte": self.bits, "best": True, "train_loss": 2.5, "learning_rate": 1e-3}
+            self.job.tell("evaluation", step=self.step, **measured)
             for brief in self.job.spec.get("sample_briefs", []):
                 self.job.tell("sample", step=self.step, brief=brief, text=f"After {self.step} steps: {brief}")
             self.save()

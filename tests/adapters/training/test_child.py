@@ -174,7 +174,7 @@ class TestSaving:
         child.cancel("first")
         stopped_at = first.end()["step"]
         again = Listener(child, "again", long).wait_for_step(stopped_at + 1)
-        assert again.events[0] == {"job": "again", "kind": "resumed", "step": stopped_at, "steps": 1000}
+        assert again.events[1] == {"job": "again", "kind": "resumed", "step": stopped_at, "steps": 1000}
         assert again.steps[0] == stopped_at + 1
 
     def test_a_killed_process_costs_the_steps_since_the_last_checkpoint(self, start, long):

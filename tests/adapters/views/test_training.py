@@ -144,7 +144,7 @@ class TestATraining:
         jobs.record(running, "resumed", {"step": 40, "steps": 90})
         assert "The site is being restarted. It went on after step 40." in page_of(browser, job)
         jobs.requeue(jobs.held(running), job.pk, reason="It broke.")
-        jobs.record(jobs.claim(), "prepared", {"train_posts": 4, "held_out_posts": 2, "steps": 9})
+        jobs.record(jobs.claim(), "baseline", {"bits_per_byte": 1.25})
         assert "It broke. It was begun again from the start" in page_of(browser, job)
 
     def test_that_was_cancelled_can_be_continued_or_begun_anew(self, browser, job):
