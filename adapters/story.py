@@ -3,7 +3,7 @@ Knows the kinds of events. Knows nothing of the database, pages or streams."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
@@ -248,3 +248,39 @@ def _thinned(points: list[tuple[float, float]]) -> list[tuple[float, float]]:
         return points
     buckets = (points[start : start + size] for start in range(0, len(points), size))
     return [(sum(x for x, _ in bucket) / len(bucket), sum(y for _, y in bucket) / len(bucket)) for bucket in buckets]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Writer:
+    """A line of the table that compares a finished voice."""
+
+    name: str
+    bits: float | None
+    """Per byte of the held-out posts."""
+    attributed: float | None
+    """Share of the texts that a judge took for the author's."""
+    run: int | None
+    """Words and marks of the longest run copied from the training posts."""
+
+
+def writers(found: Mapping[str, Any]) -> list[Writer]:
+    """Everybody whom an assessment (as a version's metrics keep it) has something to say of."""
+    named = {
+        "voice": "This voice",
+        "base": "The base model",
+        "examples": "The base model with five of your posts before it",
+        "other": "Another author’s voice",
+        "own": "You, in the posts held out",
+    }
+    lines = []
+    for key, name in named.items():
+        written = found.get(key) or {}
+        line = Writer(
+            name=name,
+            bits=found.get(f"{key}_bits"),
+            attributed=(written.get("attributed") or {}).get("characters"),
+            run=(written.get("copied") or {}).get("longest_run"),
+        )
+        if (line.bits, line.attributed, line.run) != (None, None, None):
+            lines.append(line)
+    return lines

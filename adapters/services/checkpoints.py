@@ -51,7 +51,17 @@ def obstacle(job: TrainingJob) -> str:
 def posts_of(job: TrainingJob) -> list[Post]:
     """What the job reads: the included writing of its voice, and nobody else's."""
     samples = Sample.objects.filter(voice=job.voice_id, included=True).order_by("pk")
-    return [Post(id=sample.pk, title=sample.title, text=sample.text, date=sample.date) for sample in samples]
+    return [
+        Post(
+            id=sample.pk,
+            title=sample.title,
+            text=sample.text,
+            date=sample.date,
+            voice=sample.voice_id,
+            cleaning="markdown" if sample.external_id.lower().endswith((".md", ".markdown")) else "plain text",
+        )
+        for sample in samples
+    ]
 
 
 def inputs(posts: Sequence[Post]) -> dict[str, Any]:

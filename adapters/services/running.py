@@ -20,7 +20,7 @@ from adapters.models import TrainingJob
 from adapters.services import checkpoints, jobs
 from adapters.services.estimates import Remaining
 from adapters.services.stopping import STOPPING
-from adapters.services.versions import publish
+from adapters.services.versions import another, publish
 from adapters.training.recipe import Recipe
 from adapters.training.spec import Spec
 
@@ -169,6 +169,8 @@ def _spec(job: TrainingJob, folder: Path) -> Spec:
         out=folder,
         checkpoint=checkpoints.prepare(job, posts),
         sample_briefs=job.sample_briefs[: settings.TRAINING_SAMPLES],
+        texts=settings.TRAINING_TEXTS,
+        other_voice=another(job),
         manifest={"job": job.pk, "attempt": job.attempt},
     )
 

@@ -13,26 +13,16 @@ from django.db import transaction
 from django.db.models import Max
 
 from accounts.models import User
+from adapters import base_model
 from adapters.errors import UserError
 from adapters.models import TrainingJob, Version, Voice
 from adapters.services import jobs
 from adapters.store import AdapterStore
+from adapters.training import assessment
 
 _NAME: Final = re.compile(r"([a-z0-9-]+)/([\w-]+)(?:@([1-9][0-9]{0,8}))?", re.ASCII)
-
-NOT_BETTER: Final = (
-    "Tested on posts of yours that it had not read, this voice was no better than the base model, so it was not made "
-    "live. Add more of your writing, leave out what does not sound like you, and train again."
-)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Verdict:
-    """Whether a finished voice may go live."""
-
-    passes: bool
-    sentence: str
-    """For its author: how good it is, or why it does not go live and what to try."""
+DEMO_DOMAIN: Final = "@demo.localhost"
+"""Of the invented authors' addresses: their voices may stand in for "somebody else's"."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,14 +38,21 @@ def store() -> AdapterStore:
     return AdapterStore(Path(settings.ADAPTER_STORE))
 
 
-def verdict(saved: dict[str, Any]) -> Verdict:
-    """The gate: a voice that does not foresee its author's own posts better than the base model does stays out.
+def verdict(saved: dict[str, Any]) -> assessment.Verdict:
+    """The gate. The only place that decides who goes live; `saved` is the trainer's last word, with all its figures."""
+    return assessment.verdict(assessment.Assessment.from_dict(saved["assessment"]))
 
-    The only place that decides it; `saved` is the trainer's last word, with everything that was measured.
-    """
-    if saved["bits_per_byte"] < saved["base_bits_per_byte"]:
-        return Verdict(passes=True, sentence=praise(_gain(saved)))
-    return Verdict(passes=False, sentence=NOT_BETTER)
+
+def another(job: TrainingJob) -> Path | None:
+    """The files of the demo author's voice to compare a new one with: of somebody else, on the base model of today."""
+    demo = Version.objects.live().filter(voice__owner__email__endswith=DEMO_DOMAIN)
+    others = demo.exclude(voice__owner=job.voice.owner_id).order_by("pk")
+    try:
+        digest = base_model.find(settings.BASE_MODEL, settings.MODELS).digest
+        found = others.filter(base_digest=digest).values_list("digest", flat=True).first()
+        return store().path(found) if found else None
+    except LookupError:  # no base model, or the files have gone: the training itself will say so, or do without
+        return None
 
 
 def publish(*, job: TrainingJob, saved: dict[str, Any]) -> Version:
@@ -91,7 +88,12 @@ def _record(job: TrainingJob, digest: str, saved: dict[str, Any]) -> Version:
         base_digest=saved["manifest"]["base_model"]["digest"],
         recipe=job.recipe,
         manifest=saved["manifest"],
-        metrics={**saved["manifest"]["metrics"], "gain": _gain(saved), "bytes": saved["bytes"]},
+        metrics={
+            **saved["manifest"]["metrics"],
+            "gain": _gain(saved),
+            "bytes": saved["bytes"],
+            "assessment": saved["assessment"],
+        },
         status=Version.Status.LIVE if judged.passes else Version.Status.REJECTED,
     )
     ended = jobs.finish(
@@ -136,11 +138,6 @@ def resolve(*, user: User, name: str) -> Resolved:
 
 def _gain(saved: dict[str, Any]) -> float:
     return float(1 - saved["bits_per_byte"] / saved["base_bits_per_byte"])
-
-
-def praise(gain: float) -> str:
-    """How much better than the base model a live version is, in words; `gain` is the share of bits saved."""
-    return f"It is {percent(gain)} less surprised by your writing than the base model is."
 
 
 def percent(share: float) -> str:

@@ -17,6 +17,7 @@ register.filter("percent", versions.percent)
 
 
 register.filter("change", story.change)
+register.filter("writers", story.writers)
 register.filter("json", json.dumps)
 
 

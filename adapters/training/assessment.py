@@ -81,6 +81,21 @@ class Assessment:
         """For JSON: the version's metrics."""
         return asdict(self)
 
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Assessment:
+        """The inverse of `as_dict`."""
+        written = {name: _written(values[name]) for name in ("voice", "base", "other", "own") if values.get(name)}
+        return cls(**{**values, **written})
+
+
+def _written(values: Mapping[str, Any]) -> Written:
+    copied, attributed = values.get("copied"), values.get("attributed")
+    return Written(
+        texts=values["texts"],
+        copied=Copied(**copied) if copied else None,
+        attributed=Attributed(**attributed) if attributed else None,
+    )
+
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict:

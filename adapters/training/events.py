@@ -73,6 +73,28 @@ class Evaluation:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Recited:
+    """The voice goes on with a training post word for word: it has read them often enough."""
+
+    kind: ClassVar = "recited"
+    step: int
+    """After which step."""
+    words: int
+    """Words and marks of the longest run."""
+    base_words: int
+    """Of the base model's longest."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Assessing:
+    """All steps are made; the voice writes, and is compared."""
+
+    kind: ClassVar = "assessing"
+    texts: int
+    """How many texts are written."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Dropped:
     """A learning rate did worse than the others and is not tried any further."""
 
@@ -118,5 +140,5 @@ class Sample:
     """What was written."""
 
 
-Event = Prepared | Baseline | Step | Evaluation | Dropped | Resumed | Checkpoint | Sample
+Event = Prepared | Baseline | Step | Evaluation | Recited | Assessing | Dropped | Resumed | Checkpoint | Sample
 OnEvent = Callable[[Event], None]

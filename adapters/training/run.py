@@ -5,20 +5,35 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from adapters.training import checkpoint, lora, samples
+from adapters.training.assess import Budget, assess
+from adapters.training.assessment import Assessment
 from adapters.training.candidate import Candidate
 from adapters.training.dataset import DataSet
 from adapters.training.evaluation import bits_per_byte
-from adapters.training.events import Baseline, Checkpoint, Dropped, Evaluation, OnEvent, Prepared, Resumed, Sample, Step
+from adapters.training.events import (
+    Assessing,
+    Baseline,
+    Checkpoint,
+    Dropped,
+    Evaluation,
+    OnEvent,
+    Prepared,
+    Recited,
+    Resumed,
+    Sample,
+    Step,
+)
 from adapters.training.learner import Diverged, Learner, Lesson
 from adapters.training.pace import Pace
 from adapters.training.recipe import Recipe
+from adapters.training.reciting import STOP_AT, recited
 from adapters.training.schedule import Schedule
 from adapters.training.stopping import ShouldStop, Stopped
 
@@ -51,6 +66,12 @@ class Training:
     """To each of them a short text is written at every evaluation."""
     checkpoint: Path | None = None
     """Folder of the checkpoint; training goes on from one that lies there."""
+    texts: int = 0
+    """How many texts the finished voice, and as many the base model, write to be compared; 0 compares without."""
+    others: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """Other writers' texts, for the judges of style to choose from."""
+    other_voice: Path | None = None
+    """Another author's adapter on the same base, to compare with."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,9 +94,14 @@ class Trained:
     """After which step the stored weights were measured."""
     steps: int
     """Steps made in all."""
+    assessment: Assessment
+    """How good it is, measured when it was finished."""
     seconds: float
     """From the first measurement to the last file, interruptions left out."""
 
+
+_KEPT: Final = ("base", "base_recites", "step", "measured_at", "measurements", "seconds")
+"""What a checkpoint says of the run itself."""
 
 Work = Generator["Sequence[Lesson] | None", "Sequence[float]", Trained]
 """Yields lessons and is sent their losses, or yields None where others may come between."""
@@ -95,6 +121,7 @@ class Run:
         self.schedule = Schedule(len(training.data.windows), training.recipe)
         self.pace = Pace()
         self.base = math.nan
+        self.base_recites = 0
         self.step = 0
         self.measured_at = -1
         self.measurements = 0
@@ -137,7 +164,7 @@ class Run:
                 self.save()
             elif time.monotonic() - self._saved_when > CHECKPOINT_SECONDS:
                 self.save()
-        return self._finish()
+        return (yield from self._finish())
 
     def save(self) -> None:
         """Leave a checkpoint of the last finished step, unless it is there. Raises OSError."""
@@ -156,7 +183,7 @@ class Run:
         }
         self.seconds = time.monotonic() - self._began
         progress = {
-            **{name: getattr(self, name) for name in ("base", "step", "measured_at", "measurements", "seconds")},
+            **{name: getattr(self, name) for name in _KEPT},
             "candidates": [candidate.progress() for candidate in self.candidates],
         }
         checkpoint.write(folder, belongs_to=self._belongs_to(), progress=progress, tensors=tensors)
@@ -179,7 +206,7 @@ class Run:
         for index, (candidate, kept) in enumerate(zip(self.candidates, progress["candidates"], strict=True)):
             own = {name.removeprefix(f"{index}."): t for name, t in tensors.items() if name.startswith(f"{index}.")}
             candidate.restore(kept, own)
-        for name in ("base", "step", "measured_at", "measurements", "seconds"):
+        for name in _KEPT:
             setattr(self, name, progress[name])
         self._saved_at = (self.step, self.measured_at)
         return True
@@ -195,6 +222,7 @@ class Run:
     def _measure_base(self) -> Generator[None, Sequence[float], None]:
         started = time.monotonic()
         self.base = yield from self._bits_per_byte(None)
+        self.base_recites = yield from self._recited(None)
         self.training.on_event(Baseline(bits_per_byte=self.base))
         yield from self._write_samples(None)
         self.pace.evaluation(time.monotonic() - started)
@@ -249,12 +277,33 @@ class Run:
             )
             before = min(before, found)
             candidate.losses.clear()
+            if candidate.step == self.step:
+                yield from self._stop_reciting(candidate)
         self.measured_at = self.step
         self.measurements += 1
         if len(self.candidates) > 1 and self.measurements % TRIAL_MEASUREMENTS == 0:
             self._drop(max(self.candidates, key=lambda candidate: candidate.bits_per_byte), "")
         yield from self._write_samples(self.leader)
         self.pace.evaluation(time.monotonic() - started)
+
+    def _stop_reciting(self, candidate: Candidate) -> Generator[None, Sequence[float], None]:
+        # A second stop: held-out posts may still gain a little while the training posts are being learned by heart.
+        words = yield from self._recited(candidate)
+        if words >= max(STOP_AT, 2 * self.base_recites):
+            candidate.without_gain = self.training.recipe.patience
+            self.training.on_event(Recited(step=self.step, words=words, base_words=self.base_recites))
+
+    def _recited(self, candidate: Candidate | None) -> Generator[None, Sequence[float], int]:
+        ask = partial(
+            recited,
+            self.learner.model,
+            self.tokenizer,
+            self.training.data.train,
+            seed=self.training.recipe.seed,
+            should_stop=self.interrupted,
+        )
+        found: int | None = yield from self._undisturbed(candidate, ask)
+        return found or 0
 
     def _drop(self, candidate: Candidate, why: str) -> None:
         if len(self.candidates) == 1:
@@ -293,12 +342,13 @@ class Run:
                     raise
                 yield None
 
-    def _finish(self) -> Trained:
+    def _finish(self) -> Generator[None, Sequence[float], Trained]:
         leader = self.leader
         assert leader.best is not None, "the last step is always measured"
         recipe, model = self.training.recipe, self.learner.model
         name = self.training.base_name or Path(model.name_or_path).name
         size = lora.save(leader.best, recipe, self.training.out, base_name=name, dtype=model.dtype)
+        assessment = yield from self._assess(leader)
         return Trained(
             folder=self.training.out,
             bits_per_byte=leader.bits_per_byte,
@@ -308,5 +358,25 @@ class Run:
             learning_rate=recipe.learning_rate * leader.factor,
             step=leader.step,
             steps=self.step,
+            assessment=assessment,
             seconds=time.monotonic() - self._began,
         )
+
+    def _assess(self, leader: Candidate) -> Generator[None, Sequence[float], Assessment]:
+        training = self.training
+        training.on_event(Assessing(texts=training.texts))
+        ask = partial(
+            assess,
+            self.learner.model,
+            self.tokenizer,
+            training.data,
+            training.out,
+            budget=Budget(texts=training.texts),
+            others=training.others,
+            other_voice=training.other_voice,
+            measured=(self.base, leader.bits_per_byte),
+            seed=training.recipe.seed,
+            should_stop=self.interrupted,
+        )
+        found: Assessment = yield from self._undisturbed(None, ask)
+        return found

@@ -4,7 +4,7 @@ Knows its fields and their JSON. Knows nothing of pipes, queues or models."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -31,17 +31,16 @@ class Spec:
     """Fields of the caller's own for the manifest."""
     sample_briefs: Sequence[str] = ()
     """Briefs that a short text is written to at every evaluation, so that people can see the voice come."""
+    texts: int = 0
+    """How many long texts the finished voice writes to be judged by (see `adapters.training.assess`)."""
+    other_voice: Path | None = None
+    """Folder of another author's adapter on the same base, to compare with."""
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
         return {
             "posts": [
-                {
-                    "id": post.id,
-                    "title": post.title,
-                    "text": post.text,
-                    "date": post.date.isoformat() if post.date else None,
-                }
+                {**asdict(post), "date": post.date.isoformat() if post.date else None, "flags": list(post.flags)}
                 for post in self.posts
             ],
             "recipe": self.recipe.as_dict(),
@@ -50,6 +49,8 @@ class Spec:
             "checkpoint": str(self.checkpoint) if self.checkpoint else None,
             "manifest": dict(self.manifest),
             "sample_briefs": list(self.sample_briefs),
+            "texts": self.texts,
+            "other_voice": str(self.other_voice) if self.other_voice else None,
         }
 
     @classmethod
@@ -64,6 +65,8 @@ class Spec:
                 checkpoint=Path(values["checkpoint"]) if values.get("checkpoint") else None,
                 manifest=dict(values.get("manifest") or {}),
                 sample_briefs=tuple(values.get("sample_briefs") or ()),
+                texts=int(values.get("texts") or 0),
+                other_voice=Path(values["other_voice"]) if values.get("other_voice") else None,
             )
         except KeyError as error:
             raise ValueError(f"spec: field {error} is missing") from error
@@ -78,4 +81,7 @@ def _post(values: Mapping[str, Any]) -> Post:
         title=str(values["title"]),
         text=str(values["text"]),
         date=date.fromisoformat(day) if day else None,
+        voice=values.get("voice"),
+        flags=tuple(values.get("flags") or ()),
+        cleaning=str(values.get("cleaning") or ""),
     )

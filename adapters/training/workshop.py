@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from adapters import base_model
+from adapters.style.writers import demo_writers
 from adapters.training import dataset, manifest
 from adapters.training.job import Job
 from adapters.training.precision import chosen
@@ -29,6 +30,12 @@ class Options:
     """auto, cpu, cuda or cuda:N."""
     dtype: str = "auto"
     """auto, float32, bfloat16 or nf4 (see `adapters.training.precision`)."""
+
+
+def others(voice: str) -> dict[str, list[str]]:
+    """Other writers for the judges: the demo's, whoever of them it is not."""
+    handle = voice.partition("/")[0]
+    return {name: texts for name, texts in demo_writers().items() if name != handle}
 
 
 class Workshop:
@@ -89,6 +96,9 @@ class Workshop:
             base_name=self.base.name,
             sample_briefs=spec.sample_briefs,
             checkpoint=spec.checkpoint,
+            texts=spec.texts,
+            others=others(spec.voice),
+            other_voice=spec.other_voice,
         )
         self.trainer.add(training)
         self._inside.append((training, job, spec))
@@ -121,5 +131,6 @@ class Workshop:
             base_bits_per_byte=result.base_bits_per_byte,
             rank=result.rank,
             bytes=result.bytes,
+            assessment=result.assessment.as_dict(),
             manifest=about,
         )

@@ -210,6 +210,8 @@ TRAINING_JOBS = accelerator.number(env("IDIOLECT_TRAIN_JOBS", default="auto"), a
 CELERY_WORKER_CONCURRENCY = TRAINING_JOBS  # the other queue's worker says its own number
 # Texts that are written at every measurement. On two CPU cores each takes some seconds.
 TRAINING_SAMPLES = accelerator.number(env("IDIOLECT_TRAIN_SAMPLES", default="auto"), auto=3 if ON_GPU else 1)
+# Long texts that a finished voice writes, and the base model beside it, to be judged by.
+TRAINING_TEXTS = accelerator.number(env("IDIOLECT_TRAIN_TEXTS", default="auto"), auto=8 if ON_GPU else 2)
 # Limits: in training at once, and waiting or in training, of one author; waiting on the whole site.
 TRAINING_AT_ONCE_PER_AUTHOR = env.int("IDIOLECT_TRAIN_AT_ONCE_PER_AUTHOR", default=4)
 TRAINING_ACTIVE_PER_AUTHOR = env.int("IDIOLECT_TRAIN_ACTIVE_PER_AUTHOR", default=20)

@@ -19,6 +19,7 @@ import pytest
 
 from adapters.base_model import BaseModel
 from adapters.store import CONFIG, MANIFEST, WEIGHTS
+from adapters.training.assessment import Assessment
 from config import stack
 
 if TYPE_CHECKING:
@@ -179,6 +180,7 @@ def saved(bits: float = 1.1, base: float = 1.25, weights: bytes = b"weights") ->
             "base_bits_per_byte": base,
             "rank": 8,
             "bytes": 7,
+            "assessment": Assessment(base_bits=base, voice_bits=bits).as_dict(),
             "manifest": manifest,
         }
 

@@ -58,7 +58,7 @@ class TestAVoiceThatIsBetter:
         assert version.recipe == job.recipe
         assert store().verify(version.digest)
         assert (job.state, job.outcome) == (State.FINISHED, Outcome.PUBLISHED)
-        assert job.message == "It is 12 % less surprised by your writing than the base model is."
+        assert job.message == "12 % less surprised by your writing than before."
         assert kinds(job) == ["loading", "step", "saved", "finished"]
         [spec] = child.specs
         assert len(spec.posts) == 6

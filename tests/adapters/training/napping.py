@@ -14,6 +14,7 @@ from typing import Any
 
 from adapters.store import CONFIG, MANIFEST, WEIGHTS
 from adapters.training import child
+from adapters.training.assessment import Assessment
 from adapters.training.job import Job
 
 STEPS_AN_EPOCH = 10
@@ -83,7 +84,8 @@ class Napper:
         for name, content in [(WEIGHTS, out.name), (CONFIG, "{}"), (MANIFEST, json.dumps(manifest))]:
             (out / name).write_text(content)
         said = {"folder": str(out), "bits_per_byte": self.bits, "base_bits_per_byte": BASE, "rank": 4, "bytes": 7}
-        self.job.end("saved", **said, manifest=manifest)
+        found = Assessment(base_bits=BASE, voice_bits=self.bits).as_dict()
+        self.job.end("saved", **said, assessment=found, manifest=manifest)
 
 
 class Workshop:

@@ -88,7 +88,7 @@ def test_a_job_ends_in_an_adapter_that_the_store_takes(warm, spec, tiny_folder, 
 
     assert kinds(events)[-1] == "saved"
     assert [kind for kind in kinds(events) if kind not in ("loading", "step", "evaluation")] == [
-        *("prepared", "baseline", "saved")
+        *("prepared", "baseline", "assessing", "saved")
     ]
     assert {event["job"] for event in events} == {"a"}
     saved = events[-1]

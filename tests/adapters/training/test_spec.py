@@ -14,13 +14,15 @@ from tests.adapters.training.conftest import make_posts
 def spec(recipe):
     posts = make_posts(2)
     return Spec(
-        posts=(posts[0], replace(posts[1], date=None)),
+        posts=(posts[0], replace(posts[1], date=None, voice=7, flags=("spam",), cleaning="markdown")),
         recipe=recipe,
         voice="Ada",
         out=Path("/somewhere"),
         manifest={"cleaning": 3},
         sample_briefs=("Frost",),
         checkpoint=Path("/elsewhere"),
+        texts=4,
+        other_voice=Path("/another"),
     )
 
 

@@ -8,7 +8,7 @@ from safetensors.torch import load_file
 
 from adapters.training import run as running
 from adapters.training.dataset import build
-from adapters.training.events import Checkpoint, Dropped, Evaluation, Prepared, Resumed, Step
+from adapters.training.events import Assessing, Checkpoint, Dropped, Evaluation, Prepared, Recited, Resumed, Step
 from adapters.training.stopping import Stopped, never
 from adapters.training.trainer import Trained, Trainer, Training, train
 from tests.adapters.training.conftest import make_posts
@@ -176,3 +176,34 @@ def test_a_rate_at_which_nothing_is_a_number_only_costs_that_rate(tiny, tokenize
 
     assert trained.learning_rate == 0.01
     assert of(Dropped, events)[0].learning_rate == 100.0
+
+
+def test_a_voice_that_recites_its_posts_stops_learning_and_its_best_stays(
+    tiny, tokenizer, recipe, tmp_path, monkeypatch
+):
+    found = iter([10, 19, 20])  # the base model's first: the bound is twice that
+    monkeypatch.setattr(running, "STOP_AT", 12)
+    monkeypatch.setattr(running, "recited", lambda *_, **__: next(found))
+    asked, events = training(tokenizer, replace(recipe, epochs=4), tmp_path / "out")
+    trained = train(tiny, tokenizer, **fields(asked))
+
+    second = of(Evaluation, events)[1].step
+    assert of(Recited, events) == [Recited(step=second, words=20, base_words=10)]
+    assert trained.steps == second == of(Step, events)[-1].step
+
+
+def test_a_finished_voice_is_compared_with_the_base_model_and_its_author(tiny, tokenizer, recipe, tmp_path):
+    asked, events = training(tokenizer, replace(recipe, epochs=1), tmp_path / "out")
+    asked = replace(asked, texts=2)
+    trainer = Trainer(tiny, tokenizer)
+    trainer.add(asked)
+    (ended,) = until_all_ended(trainer)
+    trainer.close()
+    found = ended.result.assessment
+
+    assert of(Assessing, events) == [Assessing(texts=2)]
+    assert (found.base_bits, found.voice_bits) == (ended.result.base_bits_per_byte, ended.result.bits_per_byte)
+    assert (found.voice.texts, found.base.texts) == (2, 2)
+    assert found.examples_bits is not None
+    assert found.other is None
+    assert "other author" in found.missing["other"]
