@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 # Attention costs the square of the length, and a voice that is better here is better over longer texts too.
 LONGEST_CONTEXT: Final = 2048
 ROWS_AT_ONCE: Final = 8
-LOGITS_AT_ONCE: Final = 1024
+LOGITS_AT_ONCE: Final = 256
 
 
 @dataclass(frozen=True, kw_only=True)
