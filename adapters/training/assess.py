@@ -36,7 +36,7 @@ class Budget:
     """How much may be read and written. Writing is what takes time: on two CPU cores 50 to 100 tokens a second."""
 
     texts: int = 8
-    """Texts by the voice, and as many by the base model and the other voice; 0 writes none."""
+    """Texts by the voice, and as many by the base model and the other voice where there are judges; 0 writes none."""
     tokens: int = 440
     """Of each; a little more than the 300 words that a judge needs."""
     example_tokens: int = 1000
@@ -77,30 +77,40 @@ def assess(
         missing["examples_bits"] = "no post fits into the tokens that examples may have"
     if other_voice is None:
         missing["other_bits"] = missing["other"] = "there is no other author's voice to compare with"
-    written = _written(rows, tokenizer, data, budget, seed, should_stop)
-    for name in ("voice", "base"):
-        if not written:
-            missing[name] = "no texts were asked for"
-    source = Source(post.text for post in data.train)
-    judging = _Judging(data, others or {}, seed)
+    judging = _Judging(data, others or {})
     if judging.missing:
         missing["attributed"] = judging.missing
+    # Where nobody judges, there is nothing to compare with: only the voice could have copied the training posts.
+    writers = [VOICE] if judging.missing else ["base", *rows.voices]
+    written = _written(rows, tokenizer, data, writers, budget, seed, should_stop)
+    for name in ("base", *rows.voices):
+        if name not in written:
+            missing[name] = judging.missing if budget.texts else "no texts were asked for"
+    source = Source(post.text for post in data.train)
     own = [post.text for post in data.held_out]
 
-    def about(texts: Sequence[str]) -> Written | None:
+    def about(name: str) -> Written | None:
+        texts = written.get(name)
         if not texts:
             return None
-        return Written(texts=len(texts), copied=copied(source, texts), attributed=judging.attributed(texts))
+        found = Written(texts=len(texts), copied=copied(source, texts), attributed=judging.attributed(texts))
+        if found.attributed is None and not judging.missing:
+            missing[f"{name}.attributed"] = f"no text of {budget.tokens} tokens has the {WORDS} words that judges need"
+        return found
+
+    own_attributed = judging.own()
+    if own_attributed is None and not judging.missing:
+        missing["own.attributed"] = "only one held-out post is long enough, and a judge must know another"
 
     return Assessment(
         base_bits=base_bits,
         voice_bits=voice_bits,
         examples_bits=bits(None, examples) if examples else None,
         other_bits=bits(OTHER) if other_voice else None,
-        voice=about(written.get(VOICE, [])),
-        base=about(written.get("base", [])),
-        other=about(written.get(OTHER, [])),
-        own=Written(texts=len(own), copied=copied(source, own), attributed=judging.own()),
+        voice=about(VOICE),
+        base=about("base"),
+        other=about(OTHER),
+        own=Written(texts=len(own), copied=copied(source, own), attributed=own_attributed),
         missing=missing,
     )
 
@@ -120,6 +130,7 @@ def _written(
     rows: Rows,
     tokenizer: PreTrainedTokenizerBase,
     data: DataSet,
+    writers: Sequence[str],
     budget: Budget,
     seed: int,
     should_stop: ShouldStop,
@@ -127,11 +138,10 @@ def _written(
     """Writer -> texts; all writers are asked for the same."""
     if not budget.texts:
         return {}
-    writers: dict[str, str | None] = {"base": None} | {name: name for name in rows.voices}
     requests = [
-        Request(key=f"{name} {number}", brief=brief, voice=voice)
+        Request(key=f"{name} {number}", brief=brief, voice=None if name == "base" else name)
         for number, brief in enumerate(_briefs(data, budget.texts))
-        for name, voice in writers.items()
+        for name in writers
     ]
     found: dict[str, str] = {}
     for batch in write(rows, tokenizer, requests, tokens=budget.tokens, seed=seed, should_stop=should_stop):
@@ -154,7 +164,7 @@ def _titles(posts: Sequence[Post]) -> list[str]:
 class _Judging:
     """Judges taught by the author's held-out posts and by other writers; nobody taught them the training posts."""
 
-    def __init__(self, data: DataSet, others: Mapping[str, Sequence[str]], seed: int) -> None:
+    def __init__(self, data: DataSet, others: Mapping[str, Sequence[str]]) -> None:
         self.missing = ""
         known = Source(post.text for post in (*data.train, *data.held_out))
         self._own = [list(passages(post.text)) for post in data.held_out]

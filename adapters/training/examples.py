@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from adapters.training.dataset import Post
-from adapters.training.paragraphs import head, plain
+from adapters.training.paragraphs import head, pieces, plain
 from adapters.training.prompts import answer_ids, messages_for_brief, messages_with_examples, prompt_ids
 
 if TYPE_CHECKING:
@@ -46,10 +46,13 @@ def _size(tokenizer: PreTrainedTokenizerBase, example: Example) -> int:
 
 
 def opening(text: str, tokenizer: PreTrainedTokenizerBase, most: int) -> str:
-    """The first whole sentences of a text that have at most `most` tokens; empty when none fits."""
+    """The first whole sentences of a text that have at most `most` tokens; of a first one that is longer, its words."""
 
     def count(part: str) -> int:
         return len(answer_ids(tokenizer, part))
 
     text = plain(text)
-    return text[: head(text, count, most)]
+    if most < 1 or not text:
+        return ""
+    end = head(text, count, most) or pieces(text[: most * 16], count, most)[0].end
+    return text[:end].rstrip()

@@ -31,7 +31,7 @@ def recited(
     *,
     count: int = 3,
     given: int = 32,
-    wanted: int = 64,
+    wanted: int = 40,
     seed: int = 0,
     should_stop: ShouldStop = never,
 ) -> int | None:

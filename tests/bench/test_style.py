@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zipfile
 from collections import Counter
 from dataclasses import replace
 
@@ -10,9 +11,11 @@ import pytest
 
 from adapters.style.meter import words
 from adapters.training.dataset import Post
-from bench.style import judging
+from bench.style import judging, plan
+from bench.style.__main__ import main
 from bench.style.authors import excerpts, parted, read, write
 from bench.style.run import Run
+from tests.inference import tiny
 
 
 def post(number: int, size: int = 300, word: str = "word") -> Post:
@@ -65,6 +68,81 @@ def test_a_run_goes_on_where_it_ended_but_not_with_other_settings(tmp_path):
     assert Run(tmp_path / "run.json", {"seed": 1}).texts == {"a": {"text": "Ärger"}}
     with pytest.raises(SystemExit, match="other settings"):
         Run(tmp_path / "run.json", {"seed": 2})
+
+
+@pytest.fixture
+def tokenizer():
+    return tiny.tokenizer()
+
+
+def test_a_voice_reads_only_part_a_of_its_own_author_and_no_more_than_asked(authors):
+    for voice in plan.main_voices(authors, 0, 1000):
+        (author,) = [author for author in authors if author.slug == voice.author]
+        assert {post.id for post in voice.job.posts} <= {post.id for post in author.part("A")}
+        assert voice.words == sum(words(post.text) for post in voice.job.posts) <= 1000
+    for voice in plan.ablation_voices(authors, 0, [300, 900], [0.0, 1.0]):
+        (author,) = [author for author in authors if author.slug == voice.author]
+        assert {post.id for post in voice.job.posts} <= {post.id for post in author.part("A")}
+        assert sum(words(post.text) for post in voice.job.posts) <= voice.words
+
+
+def test_every_condition_asks_for_the_same_and_shows_posts_of_part_a_only(authors, tokenizer):
+    texts = list(plan.main_texts(authors, tokenizer, 3, 0))
+    conditions = {"base", "base + 5", "voice", "voice + 5", "another's voice"}
+
+    assert len({text.request.key for text in texts}) == len(texts) == 2 * 2 * 3 * len(conditions)
+    for author in authors:
+        mine = [text for text in texts if text.author == author.slug]
+        asked = {name: [text.request.brief for text in mine if text.condition == name] for name in conditions}
+        assert len(set(map(tuple, asked.values()))) == 1
+        held_out = {post.title for post in author.part("C")}
+        assert {text.request.brief for text in mine if text.briefs == "own"} <= held_out
+        shown = {title for text in mine for title, _ in text.request.examples}
+        assert shown
+        assert shown <= {post.title for post in author.part("A")}
+        assert {text.condition for text in mine if text.request.examples} == {"base + 5", "voice + 5"}
+        assert author.slug not in {text.request.voice for text in mine if text.condition == "another's voice"}
+        assert {text.request.voice for text in mine if text.condition.startswith("voice")} == {author.slug}
+
+
+def test_all_phases_run_and_a_second_call_has_nothing_left_to_do(tmp_path, tokenizer, monkeypatch, capsys):
+    for slug in ("ada", "bob"):
+        with zipfile.ZipFile(tmp_path / f"{slug}.zip", "w") as archive:
+            for number in range(12):
+                archive.writestr(f"{slug}/{number:02}.txt", f"{slug} {number}\n\n{style(slug, number, 330)}\n")
+    model = tiny.model()
+    model.config.max_position_embeddings = 2048
+    monkeypatch.setattr("bench.style.generate.load", lambda *_, **__: (model, tokenizer))
+    where = {"--authors": tmp_path, "--posts": tmp_path / "p.json", "--out": tmp_path / "r.json", "--results": tmp_path}
+    call = ["bench.style", "--tiny", "--texts", "1", *(str(part) for pair in where.items() for part in pair)]
+    monkeypatch.setattr("sys.argv", call)
+    main()
+    first = (tmp_path / "r.json").read_text()
+    monkeypatch.setattr("sys.argv", [*call, "generate"])
+    capsys.readouterr()
+    main()
+
+    (file,) = tmp_path.glob("*-main-tiny-*.json")
+    rows = json.loads(file.read_text())["rows"]
+    assert {row["condition"] for row in rows} == {
+        *("base", "base + 5", "voice", "voice + 5", "another's voice", "the author")
+    }
+    assert {"machine", "versions", "commit", "seed"} <= json.loads(file.read_text()).keys()
+    wanted = {
+        "condition",
+        "authors",
+        "posts",
+        "top1",
+        "top5",
+        "low",
+        "high",
+        "fidelity",
+        "bits_per_byte",
+        "longest_copy",
+    }
+    assert all(wanted <= row.keys() for row in rows if row["judge"] != "likelihood")
+    assert json.loads(first)["texts"].keys() == json.loads((tmp_path / "r.json").read_text())["texts"].keys()
+    assert "wrote" not in capsys.readouterr().out
 
 
 def style(word: str, number: int, size: int = 900) -> str:

@@ -69,15 +69,32 @@ def test_examples_are_training_posts_and_never_held_out_ones(trained, tokenizer,
     assert found.examples_bits > 0
 
 
-def test_base_voice_and_another_voice_write_to_the_same_briefs(trained, tokenizer, tiny):
+def test_another_voice_is_measured_as_the_control(trained, tokenizer, tiny):
     data, out, _ = trained
-    found = assess(tiny, tokenizer, data, out, budget=QUICK, other_voice=out)
+    found = assess(tiny, tokenizer, data, out, budget=Budget(texts=0), other_voice=out)
 
-    assert found.voice.texts == found.base.texts == found.other.texts == 2
     # The other voice is the same one here: the control shows that an adapter is really put on.
     assert found.other_bits == pytest.approx(found.voice_bits, rel=1e-6)
     assert found.other_bits < found.base_bits
+    assert "other_bits" not in found.missing
+
+
+def test_without_judges_only_the_voice_writes(trained, tokenizer, tiny):
+    data, out, _ = trained
+    found = assess(tiny, tokenizer, data, out, budget=QUICK, other_voice=out, measured=(2.0, 1.5))
+
+    assert (found.voice.texts, found.base, found.other) == (2, None, None)
+    assert found.missing["base"] == found.missing["other"] == found.missing["attributed"]
+
+
+def test_with_judges_base_voice_and_another_voice_write_to_the_same_briefs(trained, tokenizer, tiny, long_writer):
+    _, out, _ = trained
+    others = {"bell": make_writer("bell"), "oakes": make_writer("oakes")}
+    found = assess(tiny, tokenizer, long_writer, out, budget=QUICK, others=others, other_voice=out, measured=(2.0, 1.5))
+
+    assert found.voice.texts == found.base.texts == found.other.texts == 2
     assert found.voice.attributed is None  # 12 tokens are no 300 words
+    assert {"voice.attributed", "base.attributed", "other.attributed"} <= found.missing.keys()
 
 
 def test_a_held_out_post_that_repeats_a_training_post_is_the_authors_own_habit(trained, tokenizer, tiny):

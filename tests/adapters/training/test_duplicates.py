@@ -43,10 +43,9 @@ def test_a_longer_text_that_quotes_an_older_one_stays():
 
 
 def test_what_a_duplicate_says_is_not_said_by_it():
-    # The third is like the second, which is left out as a duplicate of the first, and it is less like the first.
-    words = essay(1).split()
-    second = " ".join([*words[:120], *essay(2).split()[:80]])
-    third = " ".join([*essay(3).split()[:120], *essay(2).split()[:80]])
+    # Half of the third is in the second, which is left out as a duplicate of the first; nothing of it is in the first.
+    second = " ".join([*essay(1).split()[:110], *essay(2).split()[:90]])
+    third = " ".join([*essay(2).split()[:90], *essay(3).split()[:60]])
     found = repeats([essay(1), second, third])
 
     assert found[1].older == 0
@@ -55,4 +54,5 @@ def test_what_a_duplicate_says_is_not_said_by_it():
 
 def test_short_texts_are_duplicates_only_when_they_are_equal():
     assert repeats(["Thank you all for reading.", "Thank you all for reading. Bye."]) == [None, None]
+    assert repeats([essay(1, 25), f"{essay(1, 25)} {essay(2, 5)}"]) == [None, None]
     assert repeats(["Thank you all.", "Thank you all."])[1].exact

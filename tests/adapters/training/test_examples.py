@@ -4,7 +4,7 @@ import pytest
 
 from adapters.training.dataset import Post
 from adapters.training.examples import draw, opening
-from adapters.training.prompts import messages_for_brief, messages_with_examples, prompt_ids
+from adapters.training.prompts import answer_ids, messages_for_brief, messages_with_examples, prompt_ids
 from tests.adapters.training.conftest import make_posts
 
 
@@ -42,6 +42,15 @@ def test_the_same_seed_draws_the_same_and_another_draws_others(tokenizer):
 
 def test_nothing_fits_into_too_little_room(tokenizer):
     assert opening("Incomprehensibilities abound here.", tokenizer, 0) == ""
+    assert opening(" \n", tokenizer, 9) == ""
+
+
+@pytest.mark.parametrize("text", ["word " * 900, "夜" * 900])
+def test_of_a_text_without_sentences_as_much_is_shown_as_fits(tokenizer, text):
+    found = opening(text, tokenizer, 50)
+
+    assert text.startswith(found)
+    assert 20 < len(answer_ids(tokenizer, found)) <= 50
 
 
 def test_examples_stand_before_the_request_as_answered_ones():

@@ -7,7 +7,7 @@ import torch
 
 from adapters.training.rows import Rows
 from adapters.training.stopping import Stopped
-from adapters.training.writing import Request, _batches, write
+from adapters.training.writing import Request, _batches, pad_left, write
 from tests.inference import tiny
 
 
@@ -58,23 +58,30 @@ def test_one_voice_is_that_of_all_rows_and_afterwards_the_base_is_itself(base, f
     assert torch.allclose(after[2], logits_by_peft(None, ids[2]), atol=1e-4)
 
 
-def test_all_texts_are_written_each_as_long_as_asked(base, folders):
+def test_every_request_is_answered_by_a_text_that_its_seed_decides(base, folders):
     requests = [
         Request(key=f"{number}", brief="b" * (1 + 5 * number), voice=voice)
         for number, voice in enumerate([None, "ada", "bob", "ada", None, "cyd", "bob", None, "ada", "cyd"])
     ]
     tokenizer = tiny.tokenizer()
-    found = {}
-    batches = list(write(Rows(base, folders), tokenizer, requests, tokens=9, seed=0))
-    for batch in batches:
-        found |= batch
-    again = {}
-    for batch in write(Rows(base, folders), tokenizer, requests, tokens=9, seed=0):
-        again |= batch
 
-    assert len(batches) == 1
-    assert found.keys() == {request.key for request in requests}
-    assert found == again
+    def written(seed):
+        torch.manual_seed(len(found))  # whatever chance has been before
+        found.append({})
+        for batch in write(Rows(base, folders), tokenizer, requests, tokens=9, seed=seed):
+            found[-1] |= batch
+        return found[-1]
+
+    found: list[dict[str, str]] = []
+    assert written(0).keys() == {request.key for request in requests}
+    assert written(0) == found[0] != written(1)
+
+
+def test_filling_on_the_left_is_not_attended_to():
+    ids, mask = pad_left([[5, 6, 7], [8]], 1, torch.device("cpu"))
+
+    assert ids.tolist() == [[5, 6, 7], [1, 1, 8]]
+    assert mask.tolist() == [[1, 1, 1], [0, 0, 1]]
 
 
 def test_a_batch_keeps_to_its_bounds_and_no_request_is_lost():
