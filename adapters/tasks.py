@@ -58,6 +58,7 @@ def child() -> TrainingChild:
         dtype=settings.TRAIN_BASE,
         jobs=settings.TRAINING_JOBS,
         idle_seconds=settings.TRAINING_IDLE_SECONDS,
+        silence_seconds=settings.TRAINING_SILENCE_SECONDS,
     )
 
 

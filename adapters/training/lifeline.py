@@ -8,6 +8,7 @@ import logging
 import queue
 import subprocess
 import threading
+import time
 from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -39,6 +40,7 @@ class Process:
 
     def __init__(self, command: list[str], environment: Mapping[str, str]) -> None:
         self.stderr: deque[str] = deque(maxlen=STDERR_LINES)
+        self.spoke_at = time.monotonic()
         self._mail: dict[str, Mail] = {}
         self._ended: Ended | None = None
         self._sorting = threading.Lock()
@@ -128,6 +130,7 @@ class Process:
         errors.start()
         started.put(popen)
         for line in popen.stdout:
+            self.spoke_at = time.monotonic()
             if line.endswith("\n"):  # else its writer was killed in the middle of it
                 self._sort(json.loads(line))
         code = popen.wait()

@@ -7,6 +7,7 @@ import os
 import queue
 import sys
 import threading
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -21,7 +22,8 @@ PULSE_SECONDS: Final = 0.5
 
 
 class TrainingChild:
-    """A trainer's process that is started when needed and stays warm between jobs. Threads may share it: each trains a
+    """A trainer's process that is started when needed, stays warm between jobs, and is ended when it says nothing for
+    `silence_seconds` although it has a job. Threads may share it: each trains a
     job of its own, and up to `jobs` of them are in training at once."""
 
     def __init__(
@@ -33,6 +35,7 @@ class TrainingChild:
         dtype: str = "auto",
         jobs: int = 1,
         idle_seconds: float = 600,
+        silence_seconds: float = 1800,
         environment: Mapping[str, str] | None = None,
         module: str = "adapters.training.child",
     ) -> None:
@@ -44,6 +47,7 @@ class TrainingChild:
         # Threads that wait for each other go to sleep: on a machine with other work they would burn several times the
         # processor time of the training itself.
         self._environment = {"OMP_WAIT_POLICY": "PASSIVE", **os.environ, **(environment or {})}
+        self._silence_seconds = silence_seconds
         self._process: Process | None = None
         self._starting = threading.Lock()
 
@@ -63,9 +67,12 @@ class TrainingChild:
             heard = ended = False
             with process.hearing(job) as mail:
                 process.send(line)
+                sent = time.monotonic()
                 try:
                     while not isinstance(event := _next(mail), Ended):
                         heard = heard or event is not None
+                        if event is None:
+                            self._end_if_stuck(process, since=sent)
                         ended = event is not None and event["kind"] in LAST_WORDS
                         yield event
                         if ended:
@@ -84,6 +91,12 @@ class TrainingChild:
             if self._process is None or not self._process.alive:
                 self._process = Process(self._command, self._environment)
             return self._process
+
+    def _end_if_stuck(self, process: Process, *, since: float) -> None:
+        # Whoever trains tells every step: this long is no step, no measurement and no loading. Its jobs go on elsewhere
+        # from what they saved last.
+        if time.monotonic() - max(since, process.spoke_at) > self._silence_seconds:
+            process.kill()
 
     def cancel(self, job: str) -> None:
         """Ask politely; the job's last event comes within a second or two. Harmless for a job that has ended."""

@@ -221,6 +221,8 @@ TRAINING_HEARTBEAT_TIMEOUT = env.int("IDIOLECT_HEARTBEAT_TIMEOUT", default=60)
 TRAINING_ATTEMPTS = env.int("IDIOLECT_TRAINING_ATTEMPTS", default=3)
 # Trainings that were cancelled can be continued for so long.
 CHECKPOINT_DAYS = env.int("IDIOLECT_CHECKPOINT_DAYS", default=14)
+# A trainer that says nothing for so long is stuck: it is ended, and its jobs go on from their checkpoints.
+TRAINING_SILENCE_SECONDS = env.int("IDIOLECT_TRAINING_SILENCE_SECONDS", default=1800)
 TRAINING_IDLE_SECONDS = env.int("IDIOLECT_TRAINING_IDLE_SECONDS", default=600)
 
 LOGGING = {

@@ -1,10 +1,11 @@
-"""The real trainer, driven by the Celery task: to a live voice, cancelled, and killed on the way."""
+"""The real trainer, driven by the Celery task: to a live voice, cancelled and continued, and killed on the way."""
 
 from __future__ import annotations
 
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import date
 
 import psutil
@@ -14,7 +15,7 @@ from django.db import connection
 from adapters import base_model as base
 from adapters import tasks
 from adapters.models import TrainingJob, Version
-from adapters.services import cancel_training, submit_training
+from adapters.services import cancel_training, continue_training, submit_training
 from adapters.services.versions import store
 from adapters.store import read_manifest
 from adapters.training.recipe import Recipe
@@ -26,7 +27,6 @@ pytestmark = [
 ]
 # A few hundred words are enough to foresee such writing better than the base model does.
 QUICK = Recipe(rank=4, learning_rate=2e-3, epochs=0.08, windows_a_step=2, window_tokens=160, evaluations_an_epoch=4)
-LONG = Recipe(rank=4, epochs=50, windows_a_step=2, window_tokens=160, evaluations_an_epoch=1)
 
 
 @pytest.fixture
@@ -99,8 +99,9 @@ def test_writing_becomes_a_live_voice_whose_files_peft_loads(trained_voice, base
     assert voiced.peft_config["default"].r == QUICK.rank
 
 
-def test_a_training_that_is_cancelled_ends_within_five_seconds_and_the_next_one_needs_no_loading(trained_voice):
-    job = submit_training(voice=trained_voice, by=trained_voice.owner, recipe=LONG)
+def test_a_training_that_is_cancelled_ends_within_five_seconds_and_goes_on_where_it_was(trained_voice):
+    recipe = replace(QUICK, epochs=0.25)
+    job = submit_training(voice=trained_voice, by=trained_voice.owner, recipe=recipe)
     asked: list[float] = []
 
     def cancel() -> None:
@@ -118,13 +119,18 @@ def test_a_training_that_is_cancelled_ends_within_five_seconds_and_the_next_one_
     pid = tasks.child().pid
     if pid is None:
         return  # a busy machine: it had to be killed
+    assert job.checkpoint_step >= 1
 
-    again = submit_training(voice=trained_voice, by=trained_voice.owner, recipe=QUICK)
-    tasks.run_training(again.pk)
+    saved_after = job.checkpoint_step
+    continue_training(job=job)
+    tasks.run_training(job.pk)
+    job.refresh_from_db()
+    assert job.outcome == TrainingJob.Outcome.PUBLISHED
+    assert job.events.get(kind="resumed").data["step"] == saved_after
+    steps = list(job.events.filter(kind="step").order_by("seq").values_list("data__step", flat=True))
+    assert steps == list(range(1, len(steps) + 1)), "no step twice, none left out"
     assert tasks.child().pid == pid
-    assert not again.events.filter(kind="loading").exists()
-    again.refresh_from_db()
-    assert again.outcome == TrainingJob.Outcome.PUBLISHED
+    assert job.events.filter(kind="loading").count() == 1
 
 
 def test_a_trainer_that_is_killed_on_the_way_costs_an_attempt_and_not_the_training(trained_voice, rung):

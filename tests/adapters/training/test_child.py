@@ -35,9 +35,15 @@ def start(tmp_path):
     """Starts children that do not outlive the test."""
     with contextlib.ExitStack() as stack:
 
-        def make(jobs=4, **environment):
-            module = "tests.adapters.training.napping"
-            child = TrainingChild(base_model="naps", models=tmp_path, jobs=jobs, module=module, environment=environment)
+        def make(jobs=4, silence_seconds=60, **environment):
+            child = TrainingChild(
+                base_model="naps",
+                models=tmp_path,
+                jobs=jobs,
+                silence_seconds=silence_seconds,
+                module="tests.adapters.training.napping",
+                environment=environment,
+            )
             stack.callback(child.close, timeout=2)
             return child
 
@@ -157,6 +163,13 @@ def test_a_job_that_does_not_stop_is_left_behind_when_others_are_in_training(sta
     other.end()
     assert child.abandon("deaf")
     assert deaf.end()["error"] == "training.child_died"
+
+
+def test_a_process_that_is_stuck_is_ended(start, long):
+    child = start(silence_seconds=2, NAP_SECONDS="60")
+    last = Listener(child, "first", long).end()
+    assert (last["error"], last["infrastructure"]) == ("training.child_died", True)
+    assert "exit code -9" in last["detail"]
 
 
 def test_one_job_is_not_trained_twice_at_once(start, long):

@@ -53,7 +53,7 @@ def start(tiny_folder, tmp_path):
 def warm(tiny_folder, tmp_path_factory):
     """A child that several tests share."""
     models = tmp_path_factory.mktemp("models")
-    child = TrainingChild(base_model=str(tiny_folder), models=models, device="cpu", environment=ONE_THREAD)
+    child = TrainingChild(base_model=str(tiny_folder), models=models, device="cpu", jobs=2, environment=ONE_THREAD)
     yield child
     child.close()
 
@@ -152,6 +152,20 @@ def test_cancelling_what_has_ended_is_harmless(warm, spec):
     warm.cancel("k")
 
     assert kinds(heard(warm, "l", spec))[-1] == "saved"
+
+
+def test_two_jobs_learn_at_once_and_each_gets_the_voice_that_it_would_get_alone(warm, spec, endless):
+    alone = heard(warm, "alone", replace(spec, out=spec.out / "alone"))[-1]
+    long = warm.train("long", endless)
+    while (event := next(long)) is None or event["kind"] != "step":
+        pass
+    together = heard(warm, "together", replace(spec, out=spec.out / "together"))[-1]
+    assert together["kind"] == "saved"
+    meanwhile = next(event for event in long if event is not None)
+    assert meanwhile["kind"] in {"step", "evaluation"}, "the other one goes on"
+    long.close()
+    # Rounding differs, and grows over the steps; how much is the trainer's own test.
+    assert together["bits_per_byte"] == pytest.approx(alone["bits_per_byte"], rel=1e-3)
 
 
 def test_too_little_writing_is_told_in_words(warm, spec):
