@@ -25,6 +25,8 @@ def _start() -> None:
     os.environ.setdefault("IDIOLECT_ENV_FILE", "")
     # As on the site: workers, trainers and this process share the cores, and threads that spin would take them.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    # What a voice writes when it has learned takes a CPU longer than its few steps.
+    os.environ.setdefault("IDIOLECT_TRAIN_TEXTS", "0")
     # Everything that a run writes lies in a folder of its own, except the base model: fetching it takes a minute.
     models = os.environ.setdefault("IDIOLECT_MODELS", str(ROOT / "var" / "models"))
     # Side by side, two runs would read each other's queues: each has its own servers (see PYTEST_ARGS in the Makefile).

@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from adapters import base_model
 from adapters.models import Sample, TrainingJob
-from adapters.training.dataset import Post
+from adapters.training.posts import Post
 from adapters.training.prompts import TEMPLATE_VERSION
 
 

@@ -121,7 +121,7 @@ class Run:
         self.schedule = Schedule(len(training.data.windows), training.recipe)
         self.pace = Pace()
         self.base = math.nan
-        self.base_recites = 0
+        self.base_recites: int | None = None
         self.step = 0
         self.measured_at = -1
         self.measurements = 0
@@ -222,7 +222,6 @@ class Run:
     def _measure_base(self) -> Generator[None, Sequence[float], None]:
         started = time.monotonic()
         self.base = yield from self._bits_per_byte(None)
-        self.base_recites = yield from self._recited(None)
         self.training.on_event(Baseline(bits_per_byte=self.base))
         yield from self._write_samples(None)
         self.pace.evaluation(time.monotonic() - started)
@@ -277,7 +276,7 @@ class Run:
             )
             before = min(before, found)
             candidate.losses.clear()
-            if candidate.step == self.step:
+            if candidate.step == self.step > self.schedule.steps_an_epoch:  # nobody recites what was read once
                 yield from self._stop_reciting(candidate)
         self.measured_at = self.step
         self.measurements += 1
@@ -289,9 +288,11 @@ class Run:
     def _stop_reciting(self, candidate: Candidate) -> Generator[None, Sequence[float], None]:
         # A second stop: held-out posts may still gain a little while the training posts are being learned by heart.
         words = yield from self._recited(candidate)
-        if words >= max(STOP_AT, 2 * self.base_recites):
+        if self.base_recites is None and words >= STOP_AT:
+            self.base_recites = yield from self._recited(None)
+        if words >= max(STOP_AT, 2 * (self.base_recites or 0)):
             candidate.without_gain = self.training.recipe.patience
-            self.training.on_event(Recited(step=self.step, words=words, base_words=self.base_recites))
+            self.training.on_event(Recited(step=self.step, words=words, base_words=self.base_recites or 0))
 
     def _recited(self, candidate: Candidate | None) -> Generator[None, Sequence[float], int]:
         ask = partial(

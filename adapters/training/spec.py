@@ -9,7 +9,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from adapters.training.dataset import Post
+from adapters.training.posts import Post
 from adapters.training.recipe import Recipe
 
 

@@ -47,8 +47,8 @@ class Workshop:
 
         logging.disable_progress_bar()
         self.base = base_model.find(options.base_model, options.models)
-        dtype = chosen(options.device, options.dtype)
-        model, self.tokenizer = base_model.load(self.base.folder, device=options.device, dtype=dtype)
+        self.dtype = chosen(options.device, options.dtype)
+        model, self.tokenizer = base_model.load(self.base.folder, device=options.device, dtype=self.dtype)
         self.trainer = Trainer(model, self.tokenizer)
         self._inside: list[tuple[Training, Job, Spec]] = []
 
@@ -118,7 +118,7 @@ class Workshop:
                 data=ended.training.data,
                 recipe=spec.recipe,
                 trained=result,
-                extra=spec.manifest,
+                extra={**spec.manifest, "trained_in": self.dtype},
             )
             manifest.write(about, spec.out)
         except (OSError, ValueError) as error:

@@ -29,6 +29,12 @@ pytestmark = [
 QUICK = Recipe(rank=4, learning_rate=2e-3, epochs=0.08, windows_a_step=2, window_tokens=160, evaluations_an_epoch=4)
 
 
+@pytest.fixture(autouse=True)
+def no_texts_on_the_way(settings):
+    """They take a CPU longer than the few steps."""
+    settings.TRAINING_SAMPLES = 0
+
+
 @pytest.fixture
 def trained_voice(voice, write):
     """Enough writing, of which little is measured: the two newest texts are short."""
@@ -84,6 +90,7 @@ def test_writing_becomes_a_live_voice_whose_files_peft_loads(trained_voice, base
         "loading",
         "prepared",
         "baseline",
+        "assessing",
         "saved",
         "finished",
     ]

@@ -9,6 +9,7 @@ import pytest
 
 from adapters.base_model import BaseModel
 from adapters.training import manifest, reading
+from adapters.training.assessment import Assessment
 from adapters.training.dataset import build
 from adapters.training.prompts import IGNORED
 from adapters.training.trainer import Trained
@@ -30,6 +31,7 @@ def made(tokenizer, recipe, request):
         rank=4,
         bytes=1,
         learning_rate=1,
+        assessment=Assessment(base_bits=2, voice_bits=1),
         step=1,
         steps=1,
         seconds=1,

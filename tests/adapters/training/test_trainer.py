@@ -14,7 +14,7 @@ from adapters.training import candidate, learner, memory
 from adapters.training import run as running
 from adapters.training.dataset import build
 from adapters.training.evaluation import bits_per_byte
-from adapters.training.events import Baseline, Evaluation, Prepared, Sample, Step
+from adapters.training.events import Assessing, Baseline, Evaluation, Prepared, Sample, Step
 from adapters.training.layout import TARGETS
 from adapters.training.learner import Diverged
 from adapters.training.stopping import Stopped, never
@@ -51,8 +51,9 @@ def test_events_come_in_the_order_of_the_work(tiny, tokenizer, data, recipe, tmp
     steps = of(Step, events)
     assert [event.step for event in steps] == list(range(1, events[0].steps + 1))
     assert len(of(Evaluation, events)) == 4
-    assert isinstance(events[-1], Evaluation)
-    assert events[-1].step == events[0].steps
+    assert isinstance(events[-2], Evaluation)
+    assert events[-2].step == events[0].steps
+    assert isinstance(events[-1], Assessing)
 
 
 def test_the_estimate_ends_with_the_last_measurement(tiny, tokenizer, data, recipe, tmp_path):
