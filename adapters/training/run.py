@@ -143,13 +143,13 @@ class Run:
                 data_hash=data.hash,
             )
         )
-        started = time.monotonic()
+        self._began = time.monotonic()
         self.candidates = [Candidate(self.learner.new_adapter(recipe), factor) for factor in recipe.rate_factors]
         if self._resume():
+            self._began -= self.seconds
             training.on_event(Resumed(step=self.step, steps=self.schedule.steps))
         else:
             yield from self._measure_base()
-        self._began = started - self.seconds
         batches = self.schedule.batches()
         for _ in range(self.step):
             next(batches)

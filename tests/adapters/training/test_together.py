@@ -206,3 +206,19 @@ def test_a_finished_voice_is_compared_with_the_base_model_and_its_author(tiny, t
     assert found.examples_bits is not None
     assert found.other is None
     assert "other author" in found.missing["other"]
+
+
+def test_stopped_while_the_base_model_writes_it_goes_on_with_what_was_measured(tiny, tokenizer, recipe, tmp_path):
+    asked, events = training(tokenizer, recipe, tmp_path / "out", checkpoint=tmp_path / "checkpoint")
+    given = {**fields(asked), "sample_briefs": ["Frost"]}
+    with pytest.raises(Stopped):
+        train(tiny, tokenizer, **given | {"should_stop": lambda: len(events) >= 2})
+    train(tiny, tokenizer, **given)
+
+    assert [type(event).__name__ for event in events[:5]] == [
+        "Prepared",
+        "Baseline",
+        "Checkpoint",
+        "Prepared",
+        "Resumed",
+    ]
