@@ -76,7 +76,7 @@ class Measured:
         first = list(self.first.values())
         return {
             "finished": self.finished,
-            "seconds": round(self.seconds, 3),
+            "seconds": round(self.seconds, 6),
             "output_tokens": self.tokens,
             "output_tokens_per_s": round(self.tokens / self.seconds, 1),
             "first_token_p50_s": percentile(first, 50),

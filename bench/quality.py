@@ -90,7 +90,7 @@ def main() -> None:
                 "bits_per_byte": round(bits, 5),
                 "worse_by": round(bits / before - 1, 5),
                 "same_likeliest_token": round(same / sum(map(len, labels)), 4),
-                "weight_mib": round(sum(held.nbytes for held in (*model.parameters(), *model.buffers())) / 2**20),
+                "weight_mib": round(weights.held_bytes(model) / 2**20),
             }
         )
         row = results.rows[-1]

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 from aiohttp import web
 from transformers.utils import logging as transformers_logging
 
@@ -49,7 +50,8 @@ class Options:
     device: str
     """"auto" is CUDA where there is a GPU."""
     dtype: str
-    """"auto" is bf16 on CUDA, else fp32; "int8" is for CPUs only."""
+    """"auto" is bf16 on CUDA; on a CPU that multiplies bf16 it is that too, for the linear layers' weights alone, and
+    fp32 on others. "int8" is for CPUs only."""
     drain_seconds: float
     """How long running requests may take to end after SIGTERM."""
     metrics_prefix: str
@@ -109,6 +111,9 @@ def load(options: Options, on_load: OnLoad) -> Loaded:
     model, tokenizer = base_model.load(base.folder, device=options.device, dtype=dtype)
     if eight_bits:
         weights.quantize(model)
+    elif dtype == "auto" and model.device.type == "cpu" and weights.multiplies_bf16():
+        log.info("Rounding the linear layers' weights to bfloat16; with --dtype float32 they stay as they are")
+        weights.pack(model, torch.bfloat16)
     config = EngineConfig(base_digest=base.digest, **options.limits)
     engine = Engine(model, copy.deepcopy(tokenizer), config, on_load=on_load)
     log.info("Ready on %s in %s", model.device, model.dtype)

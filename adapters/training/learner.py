@@ -21,6 +21,7 @@ from adapters.training.loss import layers_of, negative_log_likelihood, require_p
 from adapters.training.memory import Memory
 from adapters.training.recipe import Recipe
 from adapters.training.stopping import ShouldStop, Stopped, never, stoppable
+from inference.layers.fusion import fuse
 
 LAUNCH_BOUND: Final = 3072
 """A GPU computes the layers of narrower models faster than Python can ask for them: their passes are captured."""
@@ -56,7 +57,7 @@ class Learner:
         self.groups = groups_of(model)
         self._asked = [(parameter, parameter.requires_grad) for parameter in model.parameters()]
         model.eval().requires_grad_(False)
-        self._fused = _fuse(model)
+        self._fused = fuse(model, kernels=model.device.type == "cuda")
         self._adapted = Adapted(model, self.groups)
         self._bank: Bank | None = None
         self._graphs = Graphs()
@@ -69,8 +70,7 @@ class Learner:
         self._graphs.clear()
         self.memory.undo()
         self._adapted.undo()
-        if self._fused is not None:
-            self._fused.undo()
+        self._fused.undo()
         for parameter, flag in self._asked:
             parameter.requires_grad_(flag)
 
@@ -162,14 +162,6 @@ class Learner:
     def _listening(self, should_stop: ShouldStop) -> AbstractContextManager[None]:
         # A pass takes a second or two on two cores, and a blink on a GPU.
         return nullcontext() if self.model.device.type == "cuda" else stoppable(layers_of(self.model), should_stop)
-
-
-def _fuse(model: Any) -> Any:
-    if model.device.type != "cuda":
-        return None
-    from inference.layers.fusion import fuse  # imports Triton
-
-    return fuse(model)
 
 
 def _fitting(rows: Sequence[tuple[Row, int]], budget: int) -> Iterator[list[tuple[Row, int]]]:

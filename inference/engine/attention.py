@@ -37,9 +37,7 @@ def packed_attention(
     """
     if softcap is not None or s_aux is not None:
         raise ValueError("attention with soft caps or sinks is not supported")
-    heads, tokens, head_dim = query.shape[1:]
-    kv_heads = key.shape[1]
-    groups = heads // kv_heads
+    heads, kv_heads, head_dim = query.shape[1], key.shape[1], query.shape[3]
     layer: Any = module.layer_idx
     if batch.tensors is not None:
         from inference.kernels import attention  # Triton comes with CUDA, and machines without need none
@@ -47,25 +45,23 @@ def packed_attention(
         query, key, value = (part[0].transpose(0, 1) for part in (query, key, value))  # (tokens, heads, head_dim)
         scale = scaling if scaling is not None else head_dim**-0.5
         cache = batch.cache.layer(layer)
-        seen = attention.attend(query, key, value, cache, batch.tensors, scale=scale, window=sliding_window)
-        return seen[None], None
-    out = query.new_empty(1, tokens, heads, head_dim)
-    for index, piece in enumerate(batch.pieces):
-        rows = piece.rows
-        keys, values = batch.cache.extend(layer, piece.pages, piece.past, key[:, :, rows], value[:, :, rows])
+        found = attention.attend(query, key, value, cache, batch.tensors, scale=scale, window=sliding_window)
+        return found[None], None
+    held, new = batch.slots
+    batch.cache.write(layer, new, key, value)
+    seen = []
+    for index, (part, slots) in enumerate(zip(torch.split(query, batch.counts, dim=2), held, strict=True)):
+        keys, values = batch.cache.read(layer, slots)
         # The heads that share a key head become rows of one query, so that keys and values are not repeated.
-        grouped = query[:, :, rows].reshape(1, kv_heads, -1, head_dim)  # (1, kv_heads, groups * count, head_dim)
-        count = rows.stop - rows.start
-        if count == 1:
-            # One query token sees all its keys, so decoding needs no mask.
-            if sliding_window is not None:
-                keys, values = keys[:, :, -sliding_window:], values[:, :, -sliding_window:]
-            mask = None
-        else:
-            mask = batch.mask(index, sliding_window, groups, query.device)
-        seen = scaled_dot_product_attention(grouped, keys, values, attn_mask=mask, scale=scaling)
-        out[:, rows] = seen.reshape(1, heads, count, head_dim).transpose(1, 2)
-    return out, None
+        grouped = part.reshape(1, kv_heads, -1, head_dim)  # (1, kv_heads, groups * count, head_dim)
+        count = part.shape[2]
+        # One query token sees all its keys, so decoding needs no mask.
+        mask = batch.mask(index, sliding_window, heads // kv_heads, query.device) if count > 1 else None
+        if mask is None and sliding_window is not None:
+            keys, values = keys[:, :, -sliding_window:], values[:, :, -sliding_window:]
+        found = scaled_dot_product_attention(grouped, keys, values, attn_mask=mask, scale=scaling)
+        seen.append(found.reshape(1, heads, count, head_dim).transpose(1, 2))
+    return torch.cat(seen, dim=1), None
 
 
 AttentionInterface.register(NAME, packed_attention)

@@ -4,7 +4,9 @@ Knows row ranges and pages. Knows nothing of how attention or LoRA use them."""
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
+import numpy as np
 import torch
 
 from adapters.lora_files import Adapter
@@ -43,6 +45,18 @@ class PackedBatch:
         """Whether every piece is a single token."""
         return len(self.tokens) == len(self.pieces)
 
+    @cached_property
+    def counts(self) -> list[int]:
+        """Rows of each piece."""
+        return [piece.rows.stop - piece.rows.start for piece in self.pieces]
+
+    @cached_property
+    def slots(self) -> tuple[list[slice | torch.Tensor], torch.Tensor]:
+        """On the CPU: where each piece's tokens lie, those of before too, and where the new ones of all pieces go."""
+        counted = zip(self.pieces, self.counts, strict=True)
+        found = [self.cache.slots(piece.pages, piece.past, piece.past + count) for piece, count in counted]
+        return [held for held, _ in found], torch.from_numpy(np.concatenate([new for _, new in found]))
+
     def add(
         self, tokens: list[int], past: int, pages: list[int], adapter: Adapter | None, source: int | None = None
     ) -> int:
@@ -69,7 +83,7 @@ class PackedBatch:
         key = (index, window, groups)
         if key not in self._masks:
             piece = self.pieces[index]
-            count = piece.rows.stop - piece.rows.start
+            count = self.counts[index]
             mask = torch.ones(count, piece.past + count, dtype=torch.bool, device=device).tril(piece.past)
             if window is not None:
                 mask = mask.triu(piece.past - window + 1)

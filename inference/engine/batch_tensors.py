@@ -186,8 +186,7 @@ class Buffers:
 
 def pack(batch: PackedBatch, rows: list[int], adapters: AdapterTable, chosen: torch.Tensor) -> BatchTensors:
     """A batch of any kind in buffers of its own."""
-    counts = [piece.rows.stop - piece.rows.start for piece in batch.pieces]
-    tiles = prefill_tiles(batch)
+    counts, tiles = batch.counts, prefill_tiles(batch)
     buffers = Buffers(
         tokens=len(batch.tokens),
         pieces=max(len(counts), len(rows)),
@@ -207,8 +206,7 @@ def pack(batch: PackedBatch, rows: list[int], adapters: AdapterTable, chosen: to
 
 def prefill_tiles(batch: PackedBatch) -> int:
     """Blocks of the prefill kernel that the prompts of a batch need."""
-    counts = (piece.rows.stop - piece.rows.start for piece in batch.pieces)
-    return sum(-(-count // PREFILL_ROWS) for count in counts if count > 1)
+    return sum(-(-count // PREFILL_ROWS) for count in batch.counts if count > 1)
 
 
 def read_tokens(batch: BatchTensors) -> torch.Tensor:

@@ -50,36 +50,29 @@ class KVCache:
 
     def layer(self, number: int) -> torch.Tensor:
         """A GPU's (frames, 2, kv_heads, PAGE, head_dim)."""
-        return self._by_head[:, number]
-
-    def extend(
-        self, layer: int, pages: list[int], past: int, keys: torch.Tensor, values: torch.Tensor
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """On the CPU: write new keys and values, (1, kv_heads, tokens, head_dim), behind the first `past` of a
-        sequence; return all of them."""
-        end = past + keys.shape[2]
-        own = self._by_slot[layer]  # (2, kv_heads, slots, head_dim)
-        frames = self.memory.frame_of[pages]
-        if len(frames) == 1 or bool((frames[1:] - frames[:-1] == 1).all()):
-            first = int(frames[0]) * PAGE
-            own[0, :, first + past : first + end] = keys[0]
-            own[1, :, first + past : first + end] = values[0]
-            seen = own[:, :, first : first + end]
-        else:
-            slots = torch.from_numpy((frames[:, None].astype(np.int64) * PAGE + np.arange(PAGE)).ravel()[:end])
-            own[0, :, slots[past:]] = keys[0]
-            own[1, :, slots[past:]] = values[0]
-            seen = own[:, :, slots]
-        return seen[:1], seen[1:]
-
-    @cached_property
-    def _by_head(self) -> torch.Tensor:
         shape = self.shape
-        return self.memory.arena.view(-1, shape.layers, 2, shape.kv_heads, PAGE, shape.head_dim)
+        return self.memory.arena.view(-1, shape.layers, 2, shape.kv_heads, PAGE, shape.head_dim)[:, number]
+
+    def slots(self, pages: list[int], past: int, end: int) -> tuple[slice | torch.Tensor, np.ndarray]:
+        """On the CPU: where the first `end` tokens of a sequence lie, and where those of them behind `past` do."""
+        frames = self.memory.frame_of[pages].astype(np.int64)
+        slots = (frames[:, None] * PAGE + np.arange(PAGE)).ravel()[:end]
+        in_a_row = bool((np.diff(frames) == 1).all())
+        return slice(int(slots[0]), int(slots[-1]) + 1) if in_a_row else torch.from_numpy(slots), slots[past:]
+
+    def write(self, layer: int, slots: torch.Tensor, keys: torch.Tensor, values: torch.Tensor) -> None:
+        """On the CPU: (1, kv_heads, tokens, head_dim) both."""
+        for own, new in zip(self._by_slot[layer], (keys, values), strict=True):
+            own.index_copy_(2, slots, new)
+
+    def read(self, layer: int, slots: slice | torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """On the CPU: keys and values, (1, kv_heads, tokens, head_dim); a slice is not copied."""
+        keys, values = self._by_slot[layer]
+        return keys[:, :, slots], values[:, :, slots]
 
     @cached_property
-    def _by_slot(self) -> torch.Tensor:
-        """(layers, 2, kv_heads, slots, head_dim)"""
+    def _by_slot(self) -> list[tuple[torch.Tensor, ...]]:
+        """For each layer, keys and values: (1, kv_heads, slots, head_dim)."""
         shape = self.shape
         tokens = self.memory.arena.view(-1, shape.layers, 2, shape.kv_heads, shape.head_dim)
-        return tokens.permute(1, 2, 3, 0, 4)
+        return [layer.split(1) for layer in tokens.permute(1, 2, 3, 0, 4)]

@@ -45,13 +45,15 @@ class LoraLinear(nn.Module):
         out: torch.Tensor = self.base(hidden)  # (1, tokens, out)
         if batch.tensors is not None:
             _add_deltas(hidden, [out], self.number, batch.tensors)
+        if batch.tensors is not None or not batch.adapters:
             return out
+        ins, outs = (hidden[0].unbind(), out[0].unbind()) if batch.decodes else (hidden[0], out[0])
         for adapter, rows in batch.adapters:
             if (pair := adapter.pair(self.name)) is not None:
                 down, up = pair  # (rank, in), (out, rank)
                 if rows.stop - rows.start == 1 and out.dtype == torch.float32:
                     # What most steps do. A third of the time of the products below, which are more exact in bf16.
-                    out[0, rows.start].addmv_(up, torch.mv(down, hidden[0, rows.start]))
+                    outs[rows.start].addmv_(up, down.mv(ins[rows.start]))
                 else:
                     out[:, rows] += linear(linear(hidden[:, rows], down), up)
         return out

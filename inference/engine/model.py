@@ -4,7 +4,7 @@ Knows how to take a model over and give it back. Knows nothing of requests or sc
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from transformers import PreTrainedModel
@@ -15,9 +15,7 @@ from inference.engine.attention import NAME as PACKED
 from inference.engine.batch import PackedBatch
 from inference.engine.batch_tensors import AdapterTable, pack, read_tokens
 from inference.engine.cache import CacheShape, KVCache
-
-if TYPE_CHECKING:
-    from inference.layers.fusion import Fused
+from inference.layers import fusion
 
 # Relative error allowed between packed attention and the model's own: rounding in bf16 stays well below, a model that
 # does anything else with its inputs does not.
@@ -44,7 +42,7 @@ class PackedModel:
         )
         self.table: AdapterTable | None = None
         self.chosen: torch.Tensor | None = None
-        self._fused: Fused | None = None
+        self._fused: fusion.Fused | None = None
         self._take_over()
 
     @property
@@ -120,12 +118,10 @@ class PackedModel:
         self._own_attention: str = self._model.config._attn_implementation
         self._current = lora.CurrentBatch()
         self._layers = lora.wrap(self._model, self._model.get_output_embeddings(), self._current)
-        if use_kernels(self.device):
-            from inference.layers import fusion  # Triton comes with CUDA, and machines without need none
-
-            with torch.inference_mode(False), torch.no_grad():  # weights stay ordinary tensors
+        with torch.inference_mode(False), torch.no_grad():  # weights stay ordinary tensors
+            if use_kernels(self.device):
                 lora.join_siblings(self._layers)
-                self._fused = fusion.fuse(self._model)
+            self._fused = fusion.fuse(self._model, kernels=use_kernels(self.device))
         self._model.set_attn_implementation(PACKED)
 
 

@@ -1,6 +1,7 @@
 # mypy: ignore-errors
 """The elementwise parts of a decoder layer in Triton, one kernel each: RMSNorm, gated activation, rotary embedding.
-Knows where plain torch rounds to the model's dtype, and rounds there too. Knows nothing of models."""
+Knows where plain torch rounds to the model's dtype, and rounds there too; gradients are those of the inputs, as what
+they multiply by is frozen. Knows nothing of models or autograd."""
 
 # Annotations must stay objects here: Triton reads them. How many tokens there are reaches a kernel through its grid, or
 # unspecialised: no batch size makes Triton compile again.
@@ -96,6 +97,47 @@ def _rotary(
     )  # fmt: skip
 
 
+@triton.jit
+def _rms_norm_gradient(
+    x, weight, upstream, out, x_row, up_row, eps, WIDTH: tl.constexpr, BLOCK: tl.constexpr, PLUS_ONE: tl.constexpr
+):
+    row = tl.program_id(0).to(tl.int64)
+    d = tl.arange(0, BLOCK)
+    value = tl.load(x + row * x_row + d, mask=d < WIDTH, other=0.0).to(tl.float32)
+    g = tl.load(upstream + row * up_row + d, mask=d < WIDTH, other=0.0).to(tl.float32)
+    w = tl.load(weight + d, mask=d < WIDTH, other=0.0).to(tl.float32)
+    if PLUS_ONE:
+        w = 1.0 + w
+    g *= w
+    scale = tl.rsqrt(tl.sum(value * value, 0) / WIDTH + eps)
+    # y = x s w with s = (mean x^2 + eps)^-1/2, so ds/dx = -s^3 x / width
+    slope = scale * (g - value * (scale * scale * tl.sum(g * value, 0) / WIDTH))
+    tl.store(out + row * WIDTH + d, slope.to(out.dtype.element_ty), mask=d < WIDTH)
+
+
+@triton.jit
+def _act_mul_gradients(
+    gate, up, upstream, out, gate_row, up_row, upstream_row, WIDTH: tl.constexpr, COLUMNS: tl.constexpr,
+    TANH: tl.constexpr,
+):  # fmt: skip
+    row = tl.program_id(0).to(tl.int64)
+    d = tl.program_id(1) * COLUMNS + tl.arange(0, COLUMNS)
+    mask = d < WIDTH
+    g = tl.load(gate + row * gate_row + d, mask=mask, other=0.0).to(tl.float32)
+    u = tl.load(up + row * up_row + d, mask=mask, other=0.0).to(tl.float32)
+    dy = tl.load(upstream + row * upstream_row + d, mask=mask, other=0.0).to(tl.float32)
+    # Both activations are g sigmoid(z): SiLU with z = g, GELU's tanh form with a polynomial of g.
+    z = g
+    dz = 1.0
+    if TANH:
+        z = 1.5957691216057308 * (g + 0.044715 * g * g * g)
+        dz = 1.5957691216057308 * (1.0 + 0.134145 * g * g)
+    s = 1.0 / (1.0 + tl.exp(-z))
+    out += row * 2 * WIDTH + d
+    tl.store(out, (dy * u * (s + g * s * (1.0 - s) * dz)).to(out.dtype.element_ty), mask=mask)
+    tl.store(out + WIDTH, (dy * g * s).to(out.dtype.element_ty), mask=mask)
+
+
 def rms_norm(
     weight: torch.Tensor, eps: float, *, plus_one: bool, round_first: bool
 ) -> Callable[[torch.Tensor], torch.Tensor]:
@@ -121,6 +163,23 @@ def rms_norm(
     return norm
 
 
+def rms_norm_gradient(
+    weight: torch.Tensor, eps: float, *, plus_one: bool
+) -> Callable[[torch.Tensor, torch.Tensor], torch.Tensor]:
+    """A function of x (..., width) and of the gradient of its norm; its result is contiguous."""
+    width = len(weight)
+    block = triton.next_power_of_2(width)
+    constants = {"WIDTH": width, "BLOCK": block, "PLUS_ONE": plus_one, "num_warps": min(max(block // 512, 1), 16)}
+
+    def gradient(x: torch.Tensor, upstream: torch.Tensor) -> torch.Tensor:
+        rows, slopes = x.reshape(-1, width), upstream.reshape(-1, width)
+        out = torch.empty(x.shape, dtype=x.dtype, device=x.device)
+        _rms_norm_gradient[(len(rows),)](rows, weight, slopes, out, rows.stride(0), slopes.stride(0), eps, **constants)
+        return out
+
+    return gradient
+
+
 def act_mul(gate: torch.Tensor, up: torch.Tensor, *, tanh: bool) -> torch.Tensor:
     """SiLU(gate) * up, or with `tanh` GELU's tanh form; (..., width) both, contiguous as a result."""
     out = torch.empty(gate.shape, dtype=gate.dtype, device=gate.device)
@@ -130,6 +189,21 @@ def act_mul(gate: torch.Tensor, up: torch.Tensor, *, tanh: bool) -> torch.Tensor
         gate, up, out, gate.stride(0), up.stride(0), WIDTH=width, COLUMNS=_COLUMNS, TANH=tanh, num_warps=4
     )
     return out
+
+
+def act_mul_gradients(
+    gate: torch.Tensor, up: torch.Tensor, upstream: torch.Tensor, *, tanh: bool
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Of gate and up (..., width): the two halves of one tensor (..., 2 width)."""
+    out = torch.empty(*gate.shape[:-1], 2 * gate.shape[-1], dtype=gate.dtype, device=gate.device)
+    first, second = out.chunk(2, dim=-1)
+    gate, up, upstream = gate.flatten(0, -2), up.flatten(0, -2), upstream.flatten(0, -2)
+    rows, width = gate.shape
+    _act_mul_gradients[(rows, -(-width // _COLUMNS))](
+        gate, up, upstream, out, gate.stride(0), up.stride(0), upstream.stride(0), WIDTH=width, COLUMNS=_COLUMNS,
+        TANH=tanh, num_warps=4,
+    )  # fmt: skip
+    return first, second
 
 
 def rotary(

@@ -1,4 +1,4 @@
-"""Fuses the elementwise parts of a transformers model on a GPU: RMSNorm, gated activations and rotary embedding.
+"""Fuses the elementwise parts of a transformers model: RMSNorm, gated activations and rotary embedding.
 Knows how to find out what a module computes, and to give it back. Knows nothing of batches or LoRA."""
 
 from __future__ import annotations
@@ -8,14 +8,13 @@ import inspect
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import FunctionType, MethodType, SimpleNamespace
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import nn
 from transformers import PreTrainedModel
 
-from inference.kernels import elementwise
-from inference.layers import differentiable
+from inference.layers import differentiable, elementwise
 
 Forward = Callable[..., Any]
 
@@ -27,6 +26,28 @@ _NORMS = (
     {"plus_one": True, "round_first": False},  # Gemma
     {"plus_one": False, "round_first": False},  # OLMo
 )
+
+
+class Elementwise(Protocol):
+    """What fused modules call; `inference.kernels.elementwise` says what each computes."""
+
+    def rms_norm(
+        self, weight: torch.Tensor, eps: float, *, plus_one: bool, round_first: bool
+    ) -> Callable[[torch.Tensor], torch.Tensor]: ...
+
+    def act_mul(self, gate: torch.Tensor, up: torch.Tensor, *, tanh: bool) -> torch.Tensor: ...
+
+    def rotary(
+        self, q: torch.Tensor, k: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor, *, back: bool = False
+    ) -> tuple[torch.Tensor, torch.Tensor]: ...
+
+    def rms_norm_gradient(
+        self, weight: torch.Tensor, eps: float, *, plus_one: bool
+    ) -> Callable[[torch.Tensor, torch.Tensor], torch.Tensor]: ...
+
+    def act_mul_gradients(
+        self, gate: torch.Tensor, up: torch.Tensor, upstream: torch.Tensor, *, tanh: bool
+    ) -> tuple[torch.Tensor, torch.Tensor]: ...
 
 
 @dataclass
@@ -43,26 +64,31 @@ class Fused:
 
 
 @torch.no_grad()
-def fuse(model: PreTrainedModel) -> Fused:
-    """Take over every norm, gated MLP and attention layer that on random input computes what our kernels compute.
+def fuse(model: PreTrainedModel, *, kernels: bool) -> Fused:
+    """Take over every norm, gated MLP and attention layer that on random input computes what ours would: Triton's
+    kernels on a GPU, or as few of torch's operators as will do.
 
     All others stay as they are. Gradients are those of the inputs; the model's own weights are taken for frozen. Only
     instances change, no class and no module of transformers.
     """
+    parts: Elementwise = elementwise
+    if kernels:
+        from inference.kernels import elementwise as parts  # Triton comes with CUDA, and machines without need none
     fused = Fused()
     like = torch.empty(0, dtype=model.dtype, device=model.device)
-    rotary = functools.cache(functools.partial(_with_fused_rotary, like=like))  # once a class, not once a layer
+    # Once a class, not once a layer.
+    rotary = functools.cache(functools.partial(_with_fused_rotary, parts=parts, like=like))
     for module in model.modules():
         if "forward" in vars(module):
             continue  # somebody else's hook
-        forward = _norm(module) or _mlp(module, like) or _attention(module, rotary)
+        forward = _norm(module, parts) or _mlp(module, parts, like) or _attention(module, rotary)
         if forward is not None:
             module.forward = forward
             fused.modules.append(module)
     return fused
 
 
-def _norm(module: nn.Module) -> Forward | None:
+def _norm(module: nn.Module, parts: Elementwise) -> Forward | None:
     weight = getattr(module, "weight", None)
     eps = getattr(module, "variance_epsilon", getattr(module, "eps", None))
     if not (type(module).__name__.endswith("RMSNorm") and _takes_one(module)):
@@ -74,25 +100,26 @@ def _norm(module: nn.Module) -> Forward | None:
     probe = (_random(8, len(weight)) + 0.5) * torch.logspace(-4, 1, 8)[:, None]
     probe = probe.to(weight)
     expected = _ask(own, probe)
-    candidates = ((elementwise.rms_norm(weight, eps, **norm), norm["plus_one"]) for norm in _NORMS)
-    kernel, plus_one = next((found for found in candidates if _same(found[0](probe), expected)), (None, False))
-    if kernel is None:
+    candidates = ((parts.rms_norm(weight, eps, **norm), norm["plus_one"]) for norm in _NORMS)
+    fused, plus_one = next((found for found in candidates if _same(found[0](probe), expected)), (None, False))
+    if fused is None:
         return None
+    gradient = parts.rms_norm_gradient(weight.detach(), eps, plus_one=plus_one)
     dtype = weight.dtype
 
     def forward(hidden: torch.Tensor) -> Any:
         if hidden.dtype != dtype or hidden.stride(-1) != 1:
             return own(hidden)
         if torch.is_grad_enabled():
-            return differentiable.RMSNorm.apply(hidden, weight.detach(), kernel, eps, plus_one)  # type: ignore[no-untyped-call]
-        return kernel(hidden)
+            return differentiable.RMSNorm.apply(hidden, fused, gradient)  # type: ignore[no-untyped-call]
+        return fused(hidden)
 
     return forward
 
 
-def _mlp(module: nn.Module, like: torch.Tensor) -> Forward | None:
-    parts = [getattr(module, name, None) for name in ("gate_proj", "up_proj", "down_proj", "act_fn")]
-    if not all(map(callable, parts)) or not _takes_one(module):
+def _mlp(module: nn.Module, parts: Elementwise, like: torch.Tensor) -> Forward | None:
+    inner = [getattr(module, name, None) for name in ("gate_proj", "up_proj", "down_proj", "act_fn")]
+    if not all(map(callable, inner)) or not _takes_one(module):
         return None
 
     def matches(tanh: bool, dtype: torch.dtype) -> bool:
@@ -101,7 +128,7 @@ def _mlp(module: nn.Module, like: torch.Tensor) -> Forward | None:
         stand_in = SimpleNamespace(
             gate_proj=lambda _: gate, up_proj=lambda _: up, down_proj=lambda product: product, act_fn=module.act_fn
         )
-        return _same(elementwise.act_mul(gate, up, tanh=tanh), _ask(type(module).forward, stand_in, hidden))
+        return _same(parts.act_mul(gate, up, tanh=tanh), _ask(type(module).forward, stand_in, hidden))
 
     # In fp32 too: after rounding to bf16 the two forms of GELU hardly differ.
     dtypes = {torch.float32, like.dtype}
@@ -112,10 +139,10 @@ def _mlp(module: nn.Module, like: torch.Tensor) -> Forward | None:
     def forward(hidden: torch.Tensor) -> Any:
         # Asked for each time: LoRA's layers may come and go.
         gate, up, down = module.gate_proj, module.up_proj, module.down_proj
-        parts = gate(hidden), up(hidden)  # type: ignore[operator]
+        both = gate(hidden), up(hidden)  # type: ignore[operator]
         if torch.is_grad_enabled():
-            return down(differentiable.ActMul.apply(*parts, tanh))  # type: ignore[no-untyped-call,operator]
-        return down(elementwise.act_mul(*parts, tanh=tanh))  # type: ignore[operator]
+            return down(differentiable.ActMul.apply(*both, tanh, parts))  # type: ignore[no-untyped-call,operator]
+        return down(parts.act_mul(*both, tanh=tanh))  # type: ignore[operator]
 
     return forward
 
@@ -128,7 +155,7 @@ def _attention(module: nn.Module, rotary: Callable[[FunctionType], FunctionType 
     return None if fused is None else MethodType(fused, module)
 
 
-def _with_fused_rotary(function: FunctionType, like: torch.Tensor) -> FunctionType | None:
+def _with_fused_rotary(function: FunctionType, parts: Elementwise, like: torch.Tensor) -> FunctionType | None:
     """An attention layer's forward that sees another `apply_rotary_pos_emb`, if we can compute that one."""
     own: Forward | None = function.__globals__.get(_ROTARY)
     if own is None:
@@ -136,16 +163,16 @@ def _with_fused_rotary(function: FunctionType, like: torch.Tensor) -> FunctionTy
     q, k = torch.split(_random(1, 5, 3, 64).to(like).transpose(1, 2), [2, 1], dim=1)  # (1, heads, 5, 64)
     cos, sin = _random(2, 1, 5, 64).to(like)
     expected = _ask(own, q, k, cos, sin)
-    if not isinstance(expected, tuple) or not all(map(_same, elementwise.rotary(q, k, cos, sin), expected)):
+    if not isinstance(expected, tuple) or not all(map(_same, parts.rotary(q, k, cos, sin), expected)):
         return None
 
     def rotary(q: torch.Tensor, k: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor, *rest: Any, **named: Any) -> Any:
         plain = cos.shape == (1, *q.shape[2:]) and cos.dtype == q.dtype and not rest and not named
         contiguous = q.stride(3) == k.stride(3) == cos.stride(2) == sin.stride(2) == 1
         if plain and contiguous and torch.is_grad_enabled():
-            return differentiable.Rotary.apply(q, k, cos, sin)  # type: ignore[no-untyped-call]
+            return differentiable.Rotary.apply(q, k, cos, sin, parts)  # type: ignore[no-untyped-call]
         if plain and contiguous and len(q) == 1:
-            return elementwise.rotary(q, k, cos, sin)
+            return parts.rotary(q, k, cos, sin)
         return own(q, k, cos, sin, *rest, **named)
 
     names = {**function.__globals__, _ROTARY: rotary}

@@ -17,10 +17,12 @@ from typing import Any
 
 import httpx
 import pytest
+import torch
 
 from adapters.base_model import STARTER, BaseModel, find
 from adapters.store import AdapterStore
-from inference.worker import main
+from inference.layers import weights
+from inference.worker import load, main, read_options
 from tests.conftest import ROOT
 from tests.inference import tiny
 
@@ -95,8 +97,8 @@ def voice(
 
 @pytest.fixture(scope="module")
 def real(store: AdapterStore, base_model: BaseModel) -> Iterator[Running]:
-    """One worker with the starter model for all tests here."""
-    with worker(base_model=STARTER, models=base_model.folder.parent, store=store.root) as running:
+    """One worker with the starter model for all tests here, which is to write what transformers writes in fp32."""
+    with worker("--dtype", "float32", base_model=STARTER, models=base_model.folder.parent, store=store.root) as running:
         wait_until_ready(running)
         yield running
 
@@ -224,6 +226,26 @@ def test_a_worker_that_was_killed_serves_its_voices_again(tiny_base: Path, store
             texts.append(answer["choices"][0]["text"])
             running.process.kill()
     assert texts[0] == texts[1]
+
+
+@pytest.mark.parametrize(
+    ("dtype", "has_instructions", "rounded"),
+    [("auto", True, [torch.bfloat16]), ("auto", False, []), ("float32", True, [])],
+)
+def test_auto_is_bf16_where_the_cpu_multiplies_it_and_fp32_may_be_had_by_name(
+    dtype: str,
+    has_instructions: bool,
+    rounded: list[torch.dtype],
+    tiny_base: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    found = []
+    monkeypatch.setattr(weights, "multiplies_bf16", lambda: has_instructions)
+    monkeypatch.setattr(weights, "pack", lambda model, dtype: found.append(dtype))
+    chosen = read_options([*options(str(tiny_base), tiny_base.parent, tmp_path), "--dtype", dtype])
+    load(chosen, lambda *_: None).engine.close()
+    assert found == rounded
 
 
 def test_sizes_and_names_of_metrics_come_from_the_command_line(tiny_base: Path, store: AdapterStore) -> None:

@@ -75,6 +75,29 @@ def test_a_packed_layer_computes_what_the_plain_one_does(
         assert off(packed(hidden), plain(hidden)) < tolerance
 
 
+def test_few_rows_are_nearer_to_fp32_and_the_same_in_any_company() -> None:
+    """They have a copy of their own, in fp16, for inputs and outputs in fp32."""
+    plain = layer(bias=True)
+    packed = weights.PackedLinear(plain.weight, plain.bias, torch.bfloat16)
+    hidden = torch.randn(1, 9, 96)
+    assert off(packed(hidden[:, :8]), plain(hidden[:, :8])) < 5e-4 < off(packed(hidden), plain(hidden))
+    assert torch.equal(packed(hidden[:, 3:4]), packed(hidden[:, :8])[:, 3:4])
+    assert packed(hidden[:, :0]).shape == (1, 0, 200)
+
+
+@pytest.mark.parametrize("why", ["no FBGEMM", "weights beyond fp16"])
+def test_without_a_copy_for_few_rows_they_are_multiplied_like_many(why: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = layer(bias=True)
+    if why == "no FBGEMM":
+        monkeypatch.setattr(weights, "has_fbgemm", lambda: False)
+    else:
+        plain.weight[5] *= 1e7
+    packed = weights.PackedLinear(plain.weight, plain.bias, torch.bfloat16)
+    hidden = torch.randn(1, 2, 96)
+    assert 5e-4 < off(packed(hidden), plain(hidden)) < 5e-3
+    assert packed.few is None
+
+
 @needs_vnni
 class TestEightBits:
     @pytest.mark.parametrize("bias", [False, True])
@@ -183,6 +206,13 @@ def test_what_a_step_reads_is_counted_all_the_same() -> None:
     engine = Engine(model, None, EngineConfig(base_digest=tiny.DIGEST))
     assert engine.bytes_read() == expected
     engine.close()
+
+
+def test_in_bf16_the_copies_for_many_and_for_few_rows_take_what_fp32_took() -> None:
+    model = tiny.model()
+    expected = weights.held_bytes(model)
+    weights.pack(model, torch.bfloat16)
+    assert weights.held_bytes(model) == expected
 
 
 def test_models_on_other_devices_are_left_alone() -> None:

@@ -13,7 +13,6 @@ import pytest
 import torch
 from torch import nn
 from transformers import (
-    AutoModelForCausalLM,
     CohereConfig,
     Gemma2Config,
     Gemma3TextConfig,
@@ -23,7 +22,6 @@ from transformers import (
     Olmo2Config,
     PhiConfig,
     PreTrainedConfig,
-    PreTrainedModel,
     Qwen3Config,
 )
 from transformers.models.llama import modeling_llama
@@ -35,21 +33,16 @@ from triton.runtime import interpreter
 
 from inference.kernels import elementwise as kernels
 from inference.layers import fusion
-
-DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-SIZES = {
-    "hidden_size": 48,
-    "intermediate_size": 88,
-    "num_hidden_layers": 2,
-    "num_attention_heads": 6,
-    "num_key_value_heads": 2,
-    "vocab_size": 97,
-    "pad_token_id": None,
-    "bos_token_id": None,
-    "eos_token_id": None,
-    "initializer_range": 0.2,
-}
-TOKENS = torch.arange(11, device=DEVICE)[None]
+from tests.inference.layers.models import (
+    DEVICE,
+    CentredRMSNorm,
+    GatedRMSNorm,
+    elementwise,
+    input_gradient,
+    logits,
+    make,
+    off,
+)
 
 pytestmark = pytest.mark.filterwarnings("ignore:overflow encountered in exp")  # to infinity, as on a GPU
 
@@ -67,29 +60,6 @@ def bf16_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(interpreter, "_convert_float", rounded)
 
 
-def make(config: type[PreTrainedConfig], dtype: torch.dtype = torch.float32, **other: Any) -> PreTrainedModel:
-    torch.manual_seed(0)
-    model = AutoModelForCausalLM.from_config(config(**SIZES, **other), dtype=dtype).eval().to(DEVICE)
-    for parameter in model.parameters():
-        if parameter.dim() == 1:
-            nn.init.normal_(parameter, 0.7, 0.3)  # norms start as ones or zeros
-    return model
-
-
-def logits(model: PreTrainedModel) -> torch.Tensor:
-    with torch.inference_mode():
-        return model(TOKENS, use_cache=False).logits
-
-
-def off(found: torch.Tensor, expected: torch.Tensor) -> float:
-    """Relative error."""
-    return ((found.double() - expected.double()).norm() / expected.double().norm()).item()
-
-
-def elementwise(model: PreTrainedModel) -> list[nn.Module]:
-    return [each for each in model.modules() if type(each).__name__.endswith(("RMSNorm", "MLP", "Attention"))]
-
-
 @pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 1e-5), (torch.bfloat16, 1e-2)])
 @pytest.mark.parametrize(
     "config", [LlamaConfig, Qwen3Config, MistralConfig, GemmaConfig, Gemma2Config, Gemma3TextConfig, Olmo2Config]
@@ -99,7 +69,7 @@ def test_all_of_a_model_is_fused_and_its_logits_stay(
 ) -> None:
     model = make(config, dtype)
     expected = logits(model)
-    assert fusion.fuse(model).modules == elementwise(model)
+    assert fusion.fuse(model, kernels=True).modules == elementwise(model)
     assert off(logits(model), expected) < tolerance
 
 
@@ -108,7 +78,7 @@ def test_undo_leaves_nothing_behind() -> None:
     before = {name: (id(each), dict(vars(each))) for name, each in model.named_modules()}
     weights = {name: (id(each), each.clone()) for name, each in model.state_dict(keep_vars=True).items()}
     expected = logits(model)
-    fused = fusion.fuse(model)
+    fused = fusion.fuse(model, kernels=True)
     assert "forward" in vars(model.model.norm)
     logits(model)
     fused.undo()
@@ -121,7 +91,7 @@ def test_undo_leaves_nothing_behind() -> None:
 def test_other_models_of_the_class_are_not_touched() -> None:
     names, own = dict(vars(modeling_llama)), modeling_llama.LlamaAttention.forward
     other, model = make(LlamaConfig), make(LlamaConfig)
-    fusion.fuse(model)
+    fusion.fuse(model, kernels=True)
     assert not any("forward" in vars(each) for each in other.modules())
     assert vars(modeling_llama) == names
     assert modeling_llama.LlamaAttention.forward is own
@@ -130,42 +100,24 @@ def test_other_models_of_the_class_are_not_touched() -> None:
 
 @pytest.mark.parametrize("config", [LlamaConfig, Qwen3Config, GemmaConfig, Gemma3TextConfig])
 def test_gradients_of_the_input_are_the_models_own(config: type[PreTrainedConfig]) -> None:
-    model = make(config).requires_grad_(False)
-    rows = torch.stack([TOKENS[0], TOKENS[0].flip(0)])
-    embedded = model.get_input_embeddings()(rows).requires_grad_()
-
-    def gradient() -> torch.Tensor:
-        loss = model(inputs_embeds=embedded, labels=rows, use_cache=False).loss
-        (found,) = torch.autograd.grad(loss, embedded)
-        return found
-
-    expected = gradient()
-    fusion.fuse(model)
-    assert off(gradient(), expected) < 1e-5
+    model = make(config)
+    expected = input_gradient(model)
+    assert fusion.fuse(model, kernels=True).modules == elementwise(model)
+    assert off(input_gradient(model), expected) < 1e-5
 
 
 def test_rotary_embedding_of_part_of_a_head() -> None:
     model = make(PhiConfig, partial_rotary_factor=0.5)
     expected = logits(model)
-    assert model.model.layers[1].self_attn in fusion.fuse(model).modules
+    assert model.model.layers[1].self_attn in fusion.fuse(model, kernels=True).modules
     assert off(logits(model), expected) < 1e-5
 
 
 def test_another_rotary_embedding_is_left_alone() -> None:
     model = make(CohereConfig)  # turns neighbours, not halves
     expected = logits(model)
-    assert {type(each).__name__ for each in fusion.fuse(model).modules} == {"CohereMLP"}
+    assert {type(each).__name__ for each in fusion.fuse(model, kernels=True).modules} == {"CohereMLP"}
     assert off(logits(model), expected) < 1e-5
-
-
-class CentredRMSNorm(modeling_llama.LlamaRMSNorm):
-    def forward(self, hidden: torch.Tensor) -> torch.Tensor:
-        return super().forward(hidden - hidden.mean(-1, keepdim=True))
-
-
-class GatedRMSNorm(modeling_llama.LlamaRMSNorm):
-    def forward(self, hidden: torch.Tensor, gate: torch.Tensor | None = None) -> torch.Tensor:
-        return super().forward(hidden) if gate is None else super().forward(hidden) * gate
 
 
 class LaterRoundedRMSNorm(modeling_llama.LlamaRMSNorm):
@@ -185,14 +137,14 @@ def test_norms_of_another_formula_are_left_alone(norm: type[modeling_llama.Llama
     model = make(LlamaConfig, torch.bfloat16)
     model.model.norm = norm(48).to(DEVICE, torch.bfloat16)
     expected = logits(model)
-    assert model.model.norm not in fusion.fuse(model).modules
+    assert model.model.norm not in fusion.fuse(model, kernels=True).modules
     assert off(logits(model), expected) < 1e-2
 
 
 @pytest.mark.parametrize("activation", ["gelu", "relu", "quick_gelu"])
 def test_mlps_of_another_activation_are_left_alone(activation: str) -> None:
     model = make(LlamaConfig, torch.bfloat16, hidden_act=activation)
-    assert not any(isinstance(each, modeling_llama.LlamaMLP) for each in fusion.fuse(model).modules)
+    assert not any(isinstance(each, modeling_llama.LlamaMLP) for each in fusion.fuse(model, kernels=True).modules)
 
 
 def test_mlps_of_another_formula_and_foreign_hooks_are_left_alone() -> None:
@@ -201,7 +153,7 @@ def test_mlps_of_another_formula_and_foreign_hooks_are_left_alone() -> None:
     norm = model.model.norm
     norm.forward = hook = functools.partial(type(norm).forward, norm)
     expected = logits(model)
-    fused = fusion.fuse(model)
+    fused = fusion.fuse(model, kernels=True)
     assert not {model.model.layers[0].mlp, norm} & set(fused.modules)
     assert off(logits(model), expected) < 1e-5
     fused.undo()
