@@ -82,8 +82,9 @@ lock: .venv/installed-dev
 	@$(LOCK) --output-file requirements.lock
 	@$(LOCK) --extra dev --constraints requirements.lock --output-file requirements-dev.lock
 	@for file in requirements.lock requirements-dev.lock; do \
+		case $$file in *dev*) triton=;; *) triton='|triton=';; esac; \
 		{ echo "# Written by \`make lock\` from pyproject.toml; see the Makefile for why torch's CUDA libraries are not named."; \
-		  grep -vE '^(#|nvidia-|cuda-|triton=)' $$file; } > var/lock && mv var/lock $$file; done
+		  grep -vE "^(#|nvidia-|cuda-$$triton)" $$file; } > var/lock && mv var/lock $$file; done
 
 # Not newer than the release whose CPU build the test machines have.
 HELD := torch==2.13.0

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 import torch
 
 from adapters import base_model
-from adapters.training import lora
+from adapters.training import lora, precision
 from adapters.training.layout import TARGETS
 from adapters.training.learner import Learner, Lesson
 from adapters.training.recipe import Recipe
@@ -110,16 +110,12 @@ def idiolect(model: Any, arguments: argparse.Namespace) -> Iterator[Start]:
 
 def measure(arguments: argparse.Namespace, trainer: str) -> dict[str, Any]:
     """One row of the table, in a process of its own so that its peak of memory is its own too."""
-    cuda = arguments.device.startswith("cuda")
     if arguments.base:
         model: Any = base_model.load(Path(arguments.base), device=arguments.device, dtype=arguments.dtype)[0]
     else:
-        dtype = {"auto": torch.bfloat16 if cuda else torch.float32}.get(arguments.dtype) or getattr(
-            torch, arguments.dtype
-        )
-        model = dummy_model(arguments.shape, device=arguments.device, dtype=dtype)
+        model = dummy_model(arguments.shape, device=arguments.device, dtype=_dtype(arguments, trainer))
     if arguments.nf4:
-        _quantize(model)
+        into_four_bits(model)
         machine.reset_peak(arguments.device)
     rows = _Rows(arguments.seed, model.config.vocab_size, arguments.batch, arguments.seq)
     with (plain_peft if trainer == "peft" else idiolect)(model, arguments) as start:
@@ -139,7 +135,16 @@ def measure(arguments: argparse.Namespace, trainer: str) -> dict[str, Any]:
     }
 
 
-def _quantize(model: Any) -> None:
+def _dtype(arguments: argparse.Namespace, trainer: str) -> torch.dtype:
+    """What each trainer takes when nobody says: ours what suits the machine, PEFT on a CPU fp32."""
+    name = precision.chosen(arguments.device, arguments.dtype)
+    if trainer == "peft" and arguments.dtype == "auto" and arguments.device == "cpu":
+        name = "float32"
+    found: torch.dtype = getattr(torch, name)
+    return found
+
+
+def into_four_bits(model: Any) -> None:
     """The linear layers in NF4 with double quantization, as transformers loads them with bitsandbytes."""
     from bitsandbytes.nn import Linear4bit, Params4bit
 
@@ -148,13 +153,18 @@ def _quantize(model: Any) -> None:
             for name, linear in list(parent.named_children()):
                 if not isinstance(linear, torch.nn.Linear):
                     continue
+                # Without weights of its own: drawing random ones for a large model takes minutes.
                 new = Linear4bit(
-                    linear.in_features, linear.out_features, bias=False, compute_dtype=model.dtype, quant_type="nf4"
+                    linear.in_features,
+                    linear.out_features,
+                    bias=False,
+                    compute_dtype=model.dtype,
+                    quant_type="nf4",
+                    device=torch.device("meta"),
                 )
-                weight = Params4bit(
-                    linear.weight.data.cpu(), requires_grad=False, quant_type="nf4", compress_statistics=True
+                new.weight = Params4bit(
+                    linear.weight.data, requires_grad=False, quant_type="nf4", compress_statistics=True
                 )
-                new.weight = weight
                 setattr(parent, name, new.to(model.device))
     torch.cuda.empty_cache()
 
@@ -230,7 +240,7 @@ def main() -> None:
     parser.add_argument(
         "--peft-jobs", type=int, default=2, help="so many of them are measured with PEFT, all being alike"
     )
-    parser.add_argument("--dtype", default="auto", help="of the base model: auto, float32 or bfloat16")
+    parser.add_argument("--dtype", default="auto", help="of the base model; auto is what each trainer takes")
     parser.add_argument("--nf4", action="store_true", help="the base model's linear layers in 4 bits, by bitsandbytes")
     parser.add_argument("--memory-gib", type=float, help="what our trainer may hold of the GPU")
     parser.add_argument("--checkpointing", action="store_true", help="PEFT computes every layer twice")

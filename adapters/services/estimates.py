@@ -12,7 +12,7 @@ from statistics import median, quantiles
 from typing import Any, Final
 
 from django.conf import settings
-from django.db.models import QuerySet, Sum
+from django.db.models import F, QuerySet, Sum
 from django.utils import timezone
 
 from adapters import base_model
@@ -111,7 +111,8 @@ class Remaining:
         if self._began is None:
             self._began, self._first = now, step["step"]
         made = step["step"] - self._first
-        overall = (now - self._began) / made * (step["steps"] - step["step"]) if made else recent
+        after_steps = step.get("comparing_seconds", 0.0)
+        overall = (now - self._began) / made * (step["steps"] - step["step"]) + after_steps if made else recent
         margin = max(LEAST_MARGIN, FEW_MARGIN / math.sqrt(made + 1))
         return Span(low=min(recent, overall), high=max(recent, overall)).widened(margin)
 
@@ -141,7 +142,9 @@ def _begins(ends: list[float], needed: list[float]) -> float:
 
 def _remaining(running: Sequence[TrainingJob], rate: Span | None) -> list[Span | None]:
     """What each of them still takes: from its latest step, and before the first one from what earlier jobs took."""
-    latest: QuerySet[TrainingEvent] = TrainingEvent.objects.filter(job__in=running, kind="step")
+    # Steps from before it was last begun are of a training that was cancelled, or whose worker died.
+    begun: QuerySet[TrainingEvent] = TrainingEvent.objects.filter(created_at__gte=F("job__started_at"))
+    latest = begun.filter(job__in=running, kind="step")
     steps = {event.job_id: event for event in latest.order_by("job_id", "-seq").distinct("job_id")}
     needed = _needed([job.pk for job in running if job.pk not in steps], rate)
     now = timezone.now()
@@ -157,14 +160,26 @@ def _remaining(running: Sequence[TrainingJob], rate: Span | None) -> list[Span |
 
 
 def _needed(jobs: Sequence[int], rate: Span | None) -> dict[int, Span | None]:
-    """What each takes from its first step to its last, in the order of `jobs`."""
+    """What each takes from its first step, or from where it goes on, to its last; in the order of `jobs`."""
     if rate is None:
         return dict.fromkeys(jobs)
     rows = {job.pk: job for job in TrainingJob.objects.filter(pk__in=jobs)}
     included = Sample.objects.filter(voice__jobs__in=jobs, included=True).order_by().values("voice__jobs")
     tokens = dict(included.annotate(tokens=Sum("tokens")).values_list("voice__jobs", "tokens"))
-    reading = {pk: tokens.get(pk, 0) * float(rows[pk].recipe.get("epochs", 1)) for pk in jobs if pk in rows}
-    return {pk: Span(low=rate.low * read, high=rate.high * read) for pk, read in reading.items()}
+    read = _read([job for job in rows.values() if job.checkpoint_step])
+    reading = {
+        pk: tokens.get(pk, 0) * float(rows[pk].recipe.get("epochs", 1)) * (1 - read.get(pk, 0.0))
+        for pk in jobs
+        if pk in rows
+    }
+    return {pk: Span(low=rate.low * left, high=rate.high * left) for pk, left in reading.items()}
+
+
+def _read(interrupted: Sequence[TrainingJob]) -> dict[int, float]:
+    """The share of its steps that each has made and saved."""
+    prepared = TrainingEvent.objects.filter(job__in=interrupted, kind="prepared").order_by("job_id", "-seq")
+    steps = {event.job_id: max(1, event.data["steps"]) for event in prepared.distinct("job_id")}
+    return {job.pk: min(1.0, (job.checkpoint_step or 0) / steps[job.pk]) for job in interrupted if job.pk in steps}
 
 
 def _seconds(job: TrainingJob) -> float:

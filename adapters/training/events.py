@@ -52,7 +52,9 @@ class Step:
     tokens_per_second: float
     """Tokens read a second, over the recent steps."""
     eta_seconds: float
-    """Until the last step and evaluation, if nothing stops early."""
+    """Until the voice is finished and compared, if nothing stops early."""
+    comparing_seconds: float
+    """Of them, what writing the texts takes by which it is compared; 0 when nothing was written so far."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -23,8 +23,9 @@ class Recipe:
     """Share of the adapter's inputs that each training pass leaves out."""
     learning_rate: float = 3e-4
     """AdamW's, at its highest."""
-    rate_factors: tuple[float, ...] = (1.0,)
-    """Learning rates that are trained side by side, as multiples of `learning_rate`; the worse ones end early."""
+    rate_factors: tuple[float, ...] = ()
+    """Learning rates that are trained side by side, as multiples of `learning_rate`; the worse ones end early. None
+    given: half of it, itself and twice as much on a GPU; on a CPU, where each costs its whole time, itself alone."""
     epochs: float = 3.0
     """How often every window is read at most; early stopping may end sooner."""
     windows_a_step: int = 4
@@ -67,12 +68,16 @@ class Recipe:
         factors = tuple(self.rate_factors)
         object.__setattr__(self, "rate_factors", factors)  # JSON has lists
         known = all(isinstance(factor, int | float) and 0.01 <= factor <= 100 for factor in factors)
-        if not (known and 1 <= len(set(factors)) == len(factors) <= 8):
-            raise ValueError(f"rate_factors: {factors} are not 1 to 8 different numbers between 0.01 and 100")
+        if not (known and len(set(factors)) == len(factors) <= 8):
+            raise ValueError(f"rate_factors: {factors} are not up to 8 different numbers between 0.01 and 100")
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON: jobs, manifests."""
         return {**asdict(self), "rate_factors": list(self.rate_factors)}
+
+    def factors_on(self, device: str) -> tuple[float, ...]:
+        """`rate_factors`, or those for a type of device when none are given."""
+        return self.rate_factors or ((0.5, 1.0, 2.0) if device == "cuda" else (1.0,))
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Recipe:

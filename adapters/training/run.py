@@ -144,11 +144,11 @@ class Run:
             )
         )
         self._began = time.monotonic()
-        self.candidates = [Candidate(self.learner.new_adapter(recipe), factor) for factor in recipe.rate_factors]
         if self._resume():
             self._began -= self.seconds
             training.on_event(Resumed(step=self.step, steps=self.schedule.steps))
         else:
+            self.candidates = [self._candidate(factor) for factor in recipe.factors_on(self.learner.model.device.type)]
             yield from self._measure_base()
         batches = self.schedule.batches()
         for _ in range(self.step):
@@ -156,7 +156,7 @@ class Run:
         if self.step in self.schedule.evaluations and self.measured_at < self.step:
             yield from self._evaluate()
         for batch in batches:
-            if self._over():
+            if not self.learning:
                 break
             yield from self._learn(batch)
             if self.step in self.schedule.evaluations:
@@ -201,8 +201,7 @@ class Run:
         if found is None:
             return False
         progress, tensors = found
-        by_factor = {candidate.factor: candidate for candidate in self.candidates}
-        self.candidates = [by_factor[kept["factor"]] for kept in progress["candidates"]]
+        self.candidates = [self._candidate(kept["factor"]) for kept in progress["candidates"]]
         for index, (candidate, kept) in enumerate(zip(self.candidates, progress["candidates"], strict=True)):
             own = {name.removeprefix(f"{index}."): t for name, t in tensors.items() if name.startswith(f"{index}.")}
             candidate.restore(kept, own)
@@ -214,10 +213,16 @@ class Run:
     @property
     def leader(self) -> Candidate:
         """The candidate that did best so far; among those not yet measured the first."""
-        return min(self.candidates, key=lambda candidate: candidate.bits_per_byte)
+        return _best(self.candidates)
 
-    def _over(self) -> bool:
-        return all(candidate.without_gain >= self.training.recipe.patience for candidate in self.candidates)
+    @property
+    def learning(self) -> list[Candidate]:
+        """The candidates that may still get better; the others stand by with their best weights."""
+        patience = self.training.recipe.patience
+        return [candidate for candidate in self.candidates if candidate.without_gain < patience]
+
+    def _candidate(self, factor: float) -> Candidate:
+        return Candidate(self.learner.new_adapter(self.training.recipe), factor)
 
     def _measure_base(self) -> Generator[None, Sequence[float], None]:
         started = time.monotonic()
@@ -231,20 +236,26 @@ class Run:
         windows = self.training.data.windows
         rows = [(windows[index].ids, windows[index].labels) for index in batch]
         rate = self.schedule.learning_rate(self.step + 1)
+        candidates = self.learning
         lessons = [
             Lesson(adapter=candidate.adapter, rows=rows, learning_rate=rate * candidate.factor, step=self.step + 1)
-            for candidate in self.candidates
+            for candidate in candidates
         ]
         started = time.monotonic()
         losses = yield lessons
         self.pace.step(time.monotonic() - started, sum(len(ids) for ids, _ in rows))
         self.step += 1
-        for candidate, loss in zip(list(self.candidates), losses, strict=True):
+        for candidate, loss in zip(candidates, losses, strict=True):
             candidate.losses.append(loss)
             if not math.isfinite(loss):
                 self._drop(candidate, f"the loss is {loss}")
+        learned = [candidate for candidate in candidates if candidate in self.candidates]
+        if not learned:
+            return  # others stand by
         evaluations_left = [step for step in self.schedule.evaluations if step >= self.step]
-        leader = self.leader
+        leader = _best(learned)
+        # The texts that are compared at the end are written side by side, in hardly more time than one of them.
+        comparing = self.pace.writing(Budget().tokens) if self.training.texts else 0.0
         self.training.on_event(
             Step(
                 step=self.step,
@@ -252,14 +263,15 @@ class Run:
                 loss=leader.losses[-1],
                 learning_rate=rate * leader.factor,
                 tokens_per_second=self.pace.tokens_per_second,
-                eta_seconds=self.pace.left(self.schedule.steps - self.step, len(evaluations_left)),
+                eta_seconds=self.pace.left(self.schedule.steps - self.step, len(evaluations_left)) + comparing,
+                comparing_seconds=comparing,
             )
         )
 
     def _evaluate(self) -> Generator[None, Sequence[float], None]:
         started = time.monotonic()
         before = self.leader.bits_per_byte
-        for candidate in list(self.candidates):
+        for candidate in self.learning:
             found = yield from self._bits_per_byte(candidate)
             if not math.isfinite(found):
                 self._drop(candidate, f"bits per byte are {found}")
@@ -325,7 +337,9 @@ class Run:
         recipe, model = self.training.recipe, self.learner.model
         for brief in self.training.sample_briefs:
             ask = partial(samples.write, model, self.tokenizer, brief, self.interrupted, seed=recipe.seed)
+            started = time.monotonic()
             text = yield from self._undisturbed(candidate, ask)
+            self.pace.wrote(time.monotonic() - started, samples.TOKENS)
             self.training.on_event(Sample(step=self.step, brief=brief, text=text))
 
     def _undisturbed(
@@ -381,3 +395,7 @@ class Run:
         )
         found: Assessment = yield from self._undisturbed(None, ask)
         return found
+
+
+def _best(candidates: Sequence[Candidate]) -> Candidate:
+    return min(candidates, key=lambda candidate: candidate.bits_per_byte)

@@ -50,7 +50,7 @@ def packed_attention(
     held, new = batch.slots
     batch.cache.write(layer, new, key, value)
     seen = []
-    for index, (part, slots) in enumerate(zip(torch.split(query, batch.counts, dim=2), held, strict=True)):
+    for index, (part, slots) in enumerate(zip(query.split_with_sizes(batch.counts, dim=2), held, strict=True)):
         keys, values = batch.cache.read(layer, slots)
         # The heads that share a key head become rows of one query, so that keys and values are not repeated.
         grouped = part.reshape(1, kv_heads, -1, head_dim)  # (1, kv_heads, groups * count, head_dim)
@@ -61,7 +61,7 @@ def packed_attention(
             keys, values = keys[:, :, -sliding_window:], values[:, :, -sliding_window:]
         found = scaled_dot_product_attention(grouped, keys, values, attn_mask=mask, scale=scaling)
         seen.append(found.reshape(1, heads, count, head_dim).transpose(1, 2))
-    return torch.cat(seen, dim=1), None
+    return torch.cat(seen, dim=1) if len(seen) > 1 else seen[0], None
 
 
 AttentionInterface.register(NAME, packed_attention)

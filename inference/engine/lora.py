@@ -34,6 +34,7 @@ class LoraLinear(nn.Module):
         self.name = name
         self.number = number
         self.base = base
+        self._own = base.forward  # a call of a module, and finding it, cost a small model more than LoRA
         self.current = current
         self.siblings: Siblings | None = None
 
@@ -42,7 +43,7 @@ class LoraLinear(nn.Module):
         assert batch is not None
         if self.siblings is not None:
             return self.siblings.forward(self, hidden, batch)
-        out: torch.Tensor = self.base(hidden)  # (1, tokens, out)
+        out: torch.Tensor = self._own(hidden)  # (1, tokens, out)
         if batch.tensors is not None:
             _add_deltas(hidden, [out], self.number, batch.tensors)
         if batch.tensors is not None or not batch.adapters:

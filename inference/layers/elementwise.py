@@ -14,18 +14,25 @@ from torch.nn import functional
 def rms_norm(
     weight: torch.Tensor, eps: float, *, plus_one: bool, round_first: bool
 ) -> Callable[[torch.Tensor], torch.Tensor]:
-    """A function of x (..., width); `plus_one` as on a GPU. Every operator rounds, so it is exact in fp32 alone.
+    """A function of x (..., width); `plus_one` and `round_first` as on a GPU.
 
     x / sqrt(mean(x^2) + eps) is x sqrt(width) / hypot(|x|, sqrt(width eps)), which takes four operators and not seven.
     """
-    width = len(weight)
-    factor = (weight + 1 if plus_one else weight) * math.sqrt(width)
+    width, dtype = len(weight), weight.dtype
+    factor = (weight.float() + 1 if plus_one else weight.float()) * math.sqrt(width)
     small = torch.tensor(math.sqrt(width * eps))
 
-    def norm(x: torch.Tensor) -> torch.Tensor:
+    def exact(x: torch.Tensor) -> torch.Tensor:
         return (x * factor).div_(torch.linalg.vector_norm(x, dim=-1, keepdim=True).hypot_(small))
 
-    return norm
+    def rounding(x: torch.Tensor) -> torch.Tensor:
+        wide = x.float()
+        size = torch.linalg.vector_norm(wide, dim=-1, keepdim=True).hypot_(small)
+        if not round_first:
+            return wide.mul_(factor).div_(size).to(dtype)
+        return wide.mul_(math.sqrt(width) / size).to(dtype).mul_(weight)
+
+    return exact if dtype == torch.float32 else rounding
 
 
 def rms_norm_gradient(
@@ -33,16 +40,17 @@ def rms_norm_gradient(
 ) -> Callable[[torch.Tensor, torch.Tensor], torch.Tensor]:
     """A function of x (..., width) and of the gradient of its norm."""
     width = len(weight)
-    factor = weight + 1 if plus_one else weight
+    factor = weight.float() + 1 if plus_one else weight.float()
     small = torch.tensor(math.sqrt(width * eps))
 
     def gradient(x: torch.Tensor, upstream: torch.Tensor) -> torch.Tensor:
         # y = x s w with s = sqrt(width) / hypot(|x|, small), so ds/dx = -s^3 x / width
-        slope = upstream * factor
-        size = torch.linalg.vector_norm(x, dim=-1, keepdim=True).hypot_(small)
+        wide = x.float()
+        slope = upstream * factor if upstream.dtype == factor.dtype else upstream.float().mul_(factor)
+        size = torch.linalg.vector_norm(wide, dim=-1, keepdim=True).hypot_(small)
         scale = math.sqrt(width) / size
-        along = torch.linalg.vecdot(slope, x)[..., None].mul_(scale).div_(size.square_())
-        return slope.mul_(scale).addcmul_(x, along, value=-1)
+        along = torch.linalg.vecdot(slope, wide)[..., None].mul_(scale).div_(size.square_())
+        return slope.mul_(scale).addcmul_(wide, along, value=-1).to(x.dtype)
 
     return gradient
 
@@ -87,6 +95,8 @@ def rotary(
     def turn(x: torch.Tensor) -> torch.Tensor:
         if back:  # the transposed rotation
             return (x * sin).roll(half, -1).addcmul_(x, cos)
-        return (x * cos).addcmul_(x.roll(half, -1), sin)
+        if x.dtype == torch.float32:
+            return (x * cos).addcmul_(x.roll(half, -1), sin)
+        return (x * cos).add_(x.roll(half, -1).mul_(sin))  # which rounds as often as transformers does
 
     return turn(q), turn(k)

@@ -128,13 +128,15 @@ class Joined:
 
     def __init__(self, layer: nn.Linear, sizes: Sequence[int]) -> None:
         self.layer = layer
+        self._forward = layer.forward
         self.sizes = list(sizes)
         self._seen: torch.Tensor | None = None
         self._outs: dict[int, torch.Tensor] = {}
 
     def part(self, index: int, input: torch.Tensor) -> torch.Tensor:
         if input is not self._seen or index not in self._outs:
-            self._seen, self._outs = input, dict(enumerate(torch.split(self.layer(input), self.sizes, dim=-1)))
+            outs = self._forward(input).split_with_sizes(self.sizes, dim=-1)  # torch.split takes thrice as long
+            self._seen, self._outs = input, dict(enumerate(outs))
         out = self._outs.pop(index)
         if not self._outs:
             self._seen = None

@@ -86,6 +86,12 @@ class TestARunningTraining:
         busier = remaining.after(step(51, 101, 400), now=100)
         assert (busier.low, busier.high) == pytest.approx((90, 440))
 
+    def test_ends_with_texts_to_be_compared_by_whatever_its_pace_was(self):
+        remaining = Remaining()
+        remaining.after(step(1, 101, 230, comparing_seconds=30), now=0)
+        later = remaining.after(step(51, 101, 130, comparing_seconds=30), now=100)
+        assert (later.low, later.high) == pytest.approx((117, 143))
+
     def test_counts_from_where_it_was_resumed(self):
         remaining = Remaining()
         remaining.after(step(41, 101, 120), now=0)
@@ -101,6 +107,15 @@ class TestARunningTraining:
         assert (found.state, found.before, found.wait) == ("running", 0, None)
         assert 195 < found.left.low <= 200
         assert 295 < found.left.high <= 300
+
+    def test_that_was_begun_again_is_not_told_by_its_steps_from_before(self, ready_voice, earlier):
+        earlier(200)
+        job = submit_training(voice=ready_voice, by=ready_voice.owner)
+        jobs.record(jobs.claim(), "step", step(3, 90, 250))
+        TrainingJob.objects.filter(pk=job.pk).update(started_at=timezone.now())
+        job.refresh_from_db()
+        tokens = sum(ready_voice.samples.values_list("tokens", flat=True))
+        assert standing(job=job).left.high == pytest.approx(0.014 * tokens * job.recipe["epochs"], abs=3)
 
     def test_is_estimated_by_earlier_ones_before_its_first_step(self, ready_voice, earlier):
         earlier(200)
@@ -120,6 +135,15 @@ class TestAWaitingTraining:
         assert (found.before, found.words) == (1, "1 before yours, about 3 to 5 minutes")
         assert 190 < found.wait.low <= 200
         assert found.left.low > found.wait.low + 50
+
+    def test_that_goes_on_from_a_checkpoint_takes_what_is_left_of_it(self, ready_voice, earlier):
+        earlier(200)
+        job = submit_training(voice=ready_voice, by=ready_voice.owner)
+        whole = standing(job=job).left
+        jobs.record(jobs.claim(), "prepared", {"steps": 80})
+        TrainingJob.objects.filter(pk=job.pk).update(state="queued", checkpoint_step=60, started_at=None)
+        job.refresh_from_db()
+        assert standing(job=job).left.low == pytest.approx(whole.low / 4)
 
     def test_of_whom_nothing_was_measured_says_only_how_many_come_first(self, author):
         for name in "abc":

@@ -51,6 +51,10 @@ def of(kind, events):
     return [event for event in events if isinstance(event, kind)]
 
 
+def evaluated(events):
+    return sorted({event.step for event in of(Evaluation, events)})
+
+
 def test_voices_that_join_one_after_another_are_what_they_would_be_alone(tiny, tokenizer, recipe, tmp_path, trainer):
     recipes = [recipe, replace(recipe, rank=8, dropout=0.2, windows_a_step=3), replace(recipe, epochs=1, seed=9)]
     asked = [training(tokenizer, each, tmp_path / str(n), seed=n)[0] for n, each in enumerate(recipes)]
@@ -191,9 +195,32 @@ def test_a_voice_that_recites_its_posts_learns_no_more(tiny, tokenizer, recipe, 
     assert trained.steps == told.step == of(Step, events)[-1].step < events[0].steps
 
 
+def test_a_rate_that_recites_stands_by_while_the_others_go_on(tiny, tokenizer, recipe, tmp_path, monkeypatch):
+    seen = iter([99, 0, 0, 0, 0, 0, 0, 0])
+    monkeypatch.setattr(running, "STOP_AT", 12)
+    monkeypatch.setattr(running, "recited", lambda model, *_, **__: 0 if model is None else next(seen))
+    monkeypatch.setattr(running, "TRIAL_MEASUREMENTS", 99)
+    recipe = replace(recipe, epochs=4, rate_factors=(1.0, 0.5))
+    asked, events = training(tokenizer, recipe, tmp_path / "out")
+    train(tiny, tokenizer, **fields(asked))
+
+    (told,) = of(Recited, events)
+    rates = [{e.learning_rate for e in of(Evaluation, events) if e.step == step} for step in evaluated(events)]
+    first_after = evaluated(events).index(told.step) + 1
+    assert all(len(found) == 2 for found in rates[:first_after])
+    assert all(len(found) == 1 for found in rates[first_after:])
+    assert of(Step, events)[-1].step > told.step
+
+
+def test_on_a_gpu_several_rates_are_tried_unless_somebody_said_which(recipe):
+    assert recipe.factors_on("cpu") == (1.0,)
+    assert recipe.factors_on("cuda") == (0.5, 1.0, 2.0)
+    assert replace(recipe, rate_factors=(3.0,)).factors_on("cuda") == (3.0,)
+
+
 def test_a_finished_voice_is_compared_with_the_base_model_and_its_author(tiny, tokenizer, recipe, tmp_path):
     asked, events = training(tokenizer, replace(recipe, epochs=1), tmp_path / "out")
-    asked = replace(asked, texts=2)
+    asked = replace(asked, texts=2, sample_briefs=["Frost"])
     trainer = Trainer(tiny, tokenizer)
     trainer.add(asked)
     (ended,) = until_all_ended(trainer)
@@ -201,6 +228,7 @@ def test_a_finished_voice_is_compared_with_the_base_model_and_its_author(tiny, t
     found = ended.result.assessment
 
     assert of(Assessing, events) == [Assessing(texts=2)]
+    assert all(event.eta_seconds > event.comparing_seconds > 0 for event in of(Step, events))
     assert (found.base_bits, found.voice_bits) == (ended.result.base_bits_per_byte, ended.result.bits_per_byte)
     assert found.voice.texts == 2
     assert found.examples_bits is not None

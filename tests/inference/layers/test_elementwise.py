@@ -34,32 +34,33 @@ from tests.inference.layers.models import (
 pytestmark = pytest.mark.skipif(torch.cuda.is_available(), reason="there, kernels do this")
 
 
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 1e-5), (torch.bfloat16, 1e-2)])
 @pytest.mark.parametrize(
     "config", [LlamaConfig, Qwen3Config, MistralConfig, GemmaConfig, Gemma2Config, Gemma3TextConfig, Olmo2Config]
 )
-def test_all_of_a_model_is_fused_and_its_logits_stay(config: type[PreTrainedConfig]) -> None:
-    model = make(config)
+def test_all_of_a_model_is_fused_and_its_logits_stay(
+    config: type[PreTrainedConfig], dtype: torch.dtype, tolerance: float
+) -> None:
+    model = make(config, dtype)
     expected = logits(model)
     fused = fusion.fuse(model, kernels=False)
     assert fused.modules == elementwise(model)
-    assert off(logits(model), expected) < 1e-5
+    assert off(logits(model), expected) < tolerance
     fused.undo()
     assert torch.equal(logits(model), expected)
 
 
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 1e-5), (torch.bfloat16, 2e-2)])
 @pytest.mark.parametrize("config", [LlamaConfig, Qwen3Config, GemmaConfig, Gemma3TextConfig])
-def test_gradients_of_the_input_are_the_models_own(config: type[PreTrainedConfig]) -> None:
-    model = make(config)
-    expected = input_gradient(model)
-    assert fusion.fuse(model, kernels=False).modules == elementwise(model)
-    assert off(input_gradient(model), expected) < 1e-5
-
-
-def test_a_model_in_bf16_keeps_what_would_round_otherwise() -> None:
-    model = make(LlamaConfig, torch.bfloat16)
-    expected = logits(model)
-    assert model.model.norm not in fusion.fuse(model, kernels=False).modules
-    assert off(logits(model), expected) < 1e-2
+def test_gradients_of_the_input_are_the_models_own(
+    config: type[PreTrainedConfig], dtype: torch.dtype, tolerance: float
+) -> None:
+    exact = make(config)
+    expected = input_gradient(exact)
+    model = make(config, dtype)
+    own = off(input_gradient(model), expected)
+    fusion.fuse(model, kernels=False)
+    assert off(input_gradient(model), expected) < max(tolerance, 1.1 * own)
 
 
 def test_rotary_embedding_of_part_of_a_head() -> None:
