@@ -9,14 +9,31 @@ TEXTS: Final[dict[str, str]] = {
     # files that an import leaves out
     "import.empty": "The file is empty.",
     "import.not_text": "This is not a text file. Save it as plain text or Markdown and upload it again.",
-    "import.too_large": "{size} MB is too large: a file may have up to {limit} MB. Split it into one file per post.",
-    "import.unknown_format": "Only .txt and .md files can be read. Save it as one of those and upload it again.",
-    "import.draft": "It is marked as a draft. Publish it or take out the mark, and upload it again.",
-    "import.nothing_to_read": "Nothing is left to read without its code, images and HTML.",
+    "import.too_large": "{size} MB is too large: a file may have up to {limit} MB. Split it, or export it in parts.",
+    "import.long_post": "{size} MB are too much for one post: up to {limit} MB are read. Split it into single posts.",
+    "import.unknown_format": "No format is known that this file could be in. Upload a blog’s export, a zip of posts, "
+    "or single posts as text, Markdown, HTML, Word, OpenDocument, EPUB, PDF or mail.",
+    "import.wrong_ending": "It is called {ending}, but it is none. Save it again in the program that it comes from.",
+    "import.nothing_to_read": "Nothing is left to read without its code, images and quotations.",
+    "import.broken_zip": "This zip is damaged, or was not uploaded whole. Export it again and upload it once more.",
+    "import.encrypted_zip": "This zip is locked with a password. Unpack it, pack it again without one, and upload "
+    "that.",
+    "import.too_many_entries": "There are {count} files in this zip; up to {limit} are read. Pack only your posts.",
+    "import.zip_bomb": "{name} unpacks to far more than it seems, as files made to do harm do. Nothing of it was read.",
+    "import.broken_zip_entry": "{name} in this zip is damaged. Export it again and upload it once more.",
+    "import.nested_zip": "A zip within a zip is not opened. Upload it by itself.",
+    "import.broken_xml": "This file is damaged at line {line}, so that nothing can be read. Export it again.",
+    "import.truncated_xml": "The file breaks off at line {line}; what came before was read. Export it again to get the "
+    "rest: posts that are here already are not imported twice.",
+    "import.repaired_xml": "The file is damaged in {count} places, first at line {line}. It was repaired, and a few "
+    "words may be missing there: look over the posts.",
+    "import.xml_entities": "This file defines entities of its own, as files made to do harm do. Nothing of it was "
+    "read.",
+    "import.nothing_found": "No posts were found in it.",
     "import.duplicate": "You already have this text: “{title}”.",
     "import.unreadable": "This file could not be read. Save it as plain text and upload it again.",
     # imports as a whole
-    "import.no_files": "Choose at least one .txt or .md file.",
+    "import.no_files": "Choose at least one file.",
     # single texts
     "writing.empty": "There is no text here yet. Paste a post and add it again.",
     "writing.too_large": "This is {size} MB of text; a post may have up to {limit} MB. Add it in parts.",

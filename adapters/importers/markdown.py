@@ -13,8 +13,8 @@ from frontmatter.default_handlers import BaseHandler, YAMLHandler
 
 from adapters.errors import say
 from adapters.importers.dates import day, day_in_name
-from adapters.importers.decode import NotText, decode, one_line, tidy
-from adapters.importers.item import File, Item
+from adapters.importers.decode import NotText, decode, tidy
+from adapters.importers.item import File, Held, Item
 from adapters.importers.prose import prose
 
 
@@ -31,13 +31,17 @@ LARGEST_FRONT_MATTER: Final = 20_000
 _FIELD = re.compile(r"^(\w+)\s*[:=]\s*(.+?)\s*$", re.MULTILINE)
 
 
+FORMAT: Final = "markdown"
+LABEL: Final = "Markdown"
+
+
 def detect(file: File) -> bool:
     return file.suffix in {".md", ".markdown", ".mdown", ".mdx"}
 
 
 def items(file: File) -> Iterator[Item]:
     try:
-        original = decode(file.data)
+        original = decode(file.read())
     except NotText:
         yield Item(external_id=file.name, reason=say("import.not_text"))
         return
@@ -45,20 +49,17 @@ def items(file: File) -> Iterator[Item]:
         yield Item(external_id=file.name, reason=say("import.empty"))
         return
     fields, body = front_matter(original)
-    title, text = prose(body)
-    title = _scalar(fields.get("title")) or title
-    found = Item(
+    title, marked = prose(tidy(body))
+    yield Item(
         external_id=file.name,
-        title=one_line(title),
+        title=_scalar(fields.get("title")) or title,
         date=day(fields.get("date")) or day_in_name(file.name),
-        text=tidy(text),
+        author=_scalar(fields.get("author")),
+        text=marked.text,
+        cuts=marked.cuts,
         original=original,
-        reason=say("import.draft") if _is_draft(fields) else "",
+        held=Held.DRAFT if _is_draft(fields) else None,
     )
-    if found.text or found.reason:
-        yield found
-    else:
-        yield Item(external_id=file.name, title=found.title, original=original, reason=say("import.nothing_to_read"))
 
 
 def front_matter(text: str) -> tuple[dict[str, Any], str]:

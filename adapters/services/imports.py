@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
+from pathlib import Path
 from typing import Final
 
 from django.core.files import File as DjangoFile
@@ -122,8 +123,7 @@ def _read(item_id: int) -> None:
     found = []
     if item.attempts <= ATTEMPTS:
         try:
-            with item.file.open("rb") as stream:
-                found = list(importers.read(File(name=item.name, data=stream.read())))
+            found = list(importers.read(File.at(Path(item.file.path), item.name)))
         except Exception:  # whatever one strange file does to a parser, the others are read
             log.exception("import item %s could not be read", item.pk)
     found = found or [Item(external_id=item.name, reason=say("import.unreadable"))]

@@ -42,11 +42,11 @@ def keep(*, voice: Voice, source: Sample.Source, item: Item) -> Sample:
         "title": item.title[:LONGEST_TITLE],
         "date": item.date,
         "original": item.original,
-        "text": item.text,
-        "words": words(item.text),
-        "tokens": count_tokens(item.text),
+        "text": item.read,
+        "words": words(item.read),
+        "tokens": count_tokens(item.read),
     }
-    sample, made = Sample.objects.get_or_create(voice=voice, content_hash=hash_of(item.text), defaults=fields)
+    sample, made = Sample.objects.get_or_create(voice=voice, content_hash=hash_of(item.read), defaults=fields)
     if not made:
         raise UserError("import.duplicate", title=shorten(str(sample) or sample.external_id))
     return sample

@@ -4,56 +4,63 @@ from __future__ import annotations
 
 import json
 import zipfile
+from dataclasses import replace
 from datetime import date
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from adapters.importers import FORMATS, LARGEST, File, read
+from adapters.importers import FORMATS, LARGEST, LONGEST, File, read
 
 
 @pytest.mark.parametrize("name", ["a.txt", "a.TXT", "a.md", "A.Markdown"])
 def test_each_ending_belongs_to_one_format(name):
-    assert sum(importer.detect(File(name=name, data=b"Text.")) for importer in FORMATS) == 1
+    assert sum(importer.detect(File.of(name, b"Text.")) for importer in FORMATS) == 1
 
 
 @pytest.mark.parametrize("name", ["photo.jpg", "post.docx", "noending", "", ".md.exe"])
 def test_other_files_are_left_out_and_it_is_said_what_can_be_read(name):
-    [item] = read(File(name=name, data=b"Text."))
-    assert ".txt and .md" in item.reason
+    [item] = read(File.of(name, b"\x01\x02\x03"))
+    assert "as text, Markdown, HTML" in item.reason
 
 
 def test_a_file_over_the_limit_is_left_out_unread():
-    [item] = read(File(name="all.txt", data=b"word " * (LARGEST // 5 + 1)))
-    assert "5.0 MB is too large" in item.reason
+    [item] = read(replace(File.of("all.txt", b""), size=LARGEST + 1, open=lambda: pytest.fail("was read")))
+    assert "200.0 MB is too large" in item.reason
+    assert not item.text
+
+
+def test_a_post_over_the_limit_is_left_out():
+    [item] = read(File.of("all.txt", b"word " * (LONGEST // 5 + 1)))
+    assert "5.0 MB are too much for one post" in item.reason
     assert not item.text
 
 
 def test_a_file_at_the_limit_is_read():
-    [item] = read(File(name="all.txt", data=b"word " * (LARGEST // 5)))
+    [item] = read(File.of("all.txt", b"word " * (LONGEST // 5)))
     assert not item.reason
 
 
 @given(data=some.binary(max_size=400), ending=some.sampled_from(["txt", "md"]))
 def test_every_file_gives_text_or_a_reason(data, ending):
-    [item] = read(File(name=f"any.{ending}", data=data))
-    assert bool(item.text) != bool(item.reason)
+    [item] = read(File.of(f"any.{ending}", data))
+    assert bool(item.read) != bool(item.reason)
     assert "\0" not in item.text + item.original + item.title
 
 
 @given(text=some.text(max_size=400), ending=some.sampled_from(["txt", "md"]))
 def test_every_text_gives_text_or_a_reason(text, ending):
-    [item] = read(File(name=f"any.{ending}", data=text.encode("utf-8", "surrogatepass")))
-    assert bool(item.text) != bool(item.reason)
+    [item] = read(File.of(f"any.{ending}", text.encode("utf-8", "surrogatepass")))
+    assert bool(item.read) != bool(item.reason)
 
 
 def test_every_piece_of_every_author_is_read(shared):
     for author in json.loads((shared / "corpora" / "authors.json").read_text()):
         with zipfile.ZipFile(shared / "corpora" / author["zip"]) as pieces:
-            items = [item for name in pieces.namelist() for item in read(File(name=name, data=pieces.read(name)))]
+            items = [item for name in pieces.namelist() for item in read(File.of(name, pieces.read(name)))]
         kept = [item for item in items if not item.reason]
-        words = sum(len(item.text.split()) for item in kept)
+        words = sum(len(item.read.split()) for item in kept)
         assert len(kept) == author["pieces"], author["slug"]
         assert abs(words - author["words"]) < 0.05 * author["words"], author["slug"]
         if author["date_range"]:
