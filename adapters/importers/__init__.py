@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final
 
 from adapters.errors import say
 from adapters.importers import markdown, text
@@ -21,6 +21,8 @@ __all__ = [
 
 FORMATS: Final[tuple[Importer, ...]] = (markdown, text)
 """The first that knows a file reads it: those that look into it come before those that go by its name."""
+
+_TEXTS: Final = ("external_id", "title", "author", "text", "original")
 
 LARGEST: Final = 200_000_000
 """Bytes of an upload."""
@@ -56,6 +58,8 @@ def read(file: File) -> Iterator[Item]:
 
 def finished(item: Item) -> Item:
     """With its paragraphs cleaned; left out when nothing is left to read."""
+    storable: dict[str, Any] = {name: _storable(getattr(item, name)) for name in _TEXTS}
+    item = replace(item, **storable)
     title = one_line(item.title)
     if item.reason:
         return replace(item, title=title)
@@ -65,6 +69,11 @@ def finished(item: Item) -> Item:
     marked = clean(Marked(text=item.text, cuts=item.cuts), author=item.author)
     found = replace(item, title=title, text=marked.text, cuts=marked.cuts)
     return found if found.read else replace(found, reason=say("import.nothing_to_read"))
+
+
+def _storable(text: str) -> str:
+    """Of the same length, without what no database takes: nulls, and halves of characters."""
+    return text.replace("\0", " ").encode("utf-8", "replace").decode()
 
 
 def too_large(size: int) -> str:
