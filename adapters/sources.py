@@ -29,3 +29,17 @@ LOOSE: Final = frozenset({"text", "markdown", "html", "docx", "odt", "pdf", "rtf
 def label(source: str) -> str:
     """For people."""
     return LABELS.get(source, source)
+
+
+HELD: Final[dict[str, tuple[str, str]]] = {
+    "draft": ("Drafts", "They were not published where they come from."),
+    "scheduled": ("Scheduled posts", "They were not published yet when the export was made."),
+    "private": ("Private posts", "Only you could read them where they come from."),
+    "password": ("Posts behind a password", "They were not open to everybody."),
+    "page": ("Pages", "An “About” page is seldom written the way that posts are."),
+    "reply": ("Replies and comments", "They are short and written to somebody."),
+    "podcast": ("Podcast episodes", "Their texts are show notes or transcripts."),
+    "excerpt": ("Excerpts", "Only the beginning of the post is in the file."),
+    "other_author": ("Posts by others", "The file names somebody else as their author."),
+}
+"""Why posts are not taken until their author ticks them in: a heading and a sentence, in the order of the page."""

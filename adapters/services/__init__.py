@@ -27,7 +27,17 @@ from adapters.services.training import (
 )
 from adapters.services.versions import Resolved, make_live, resolve
 from adapters.services.voices import create_voice, delete_voice, rename_voice
-from adapters.services.writing import add_text, cuts_of, delete_sample, overrule, overrule_all, set_included
+from adapters.services.writing import (
+    add_text,
+    as_markdown,
+    cuts_of,
+    delete_sample,
+    overrule,
+    overrule_all,
+    set_all_included,
+    set_included,
+    words_cut,
+)
 
 __all__ = [
     "FLAGS",
@@ -36,6 +46,7 @@ __all__ = [
     "Standing",
     "UserError",
     "add_text",
+    "as_markdown",
     "authors_of",
     "cancel_training",
     "choose_authors",
@@ -56,6 +67,7 @@ __all__ = [
     "resolve",
     "review",
     "run_import",
+    "set_all_included",
     "set_included",
     "set_recipe",
     "standing",
@@ -65,4 +77,5 @@ __all__ = [
     "sweep_imports",
     "sweep_training",
     "take_in",
+    "words_cut",
 ]

@@ -4,12 +4,16 @@ Knows when two texts are the same one. Knows nothing of files or jobs."""
 from __future__ import annotations
 
 import hashlib
+import tempfile
+import zipfile
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date as Date
-from typing import Any, Final
+from typing import IO, Any, Final
 
+import yaml
 from django.db import transaction
+from django.utils.text import slugify
 
 from adapters.errors import UserError, say
 from adapters.importers import LONGEST, Cut, Item, reading
@@ -17,7 +21,7 @@ from adapters.importers.cleaning import clean
 from adapters.importers.decode import one_line, tidy
 from adapters.importers.marked import Marked
 from adapters.importers.text import split_title, unwrap
-from adapters.models import ImportItem, Sample, Voice
+from adapters.models import ImportItem, Sample, SampleQuerySet, Voice
 from adapters.services.base import count_tokens
 from adapters.services.flags import flags_of
 from adapters.style import likeness
@@ -134,6 +138,39 @@ def set_included(*, sample: Sample, included: bool) -> None:
     """Whether the next training reads it. Versions that have read it stay as they are."""
     Sample.objects.filter(pk=sample.pk).update(included=included)
     sample.included = included
+
+
+def set_all_included(*, samples: SampleQuerySet, included: bool) -> int:
+    """The same for several; how many there are."""
+    return samples.update(included=included)
+
+
+def words_cut(*, sample: Sample, rule: str) -> int:
+    """How many words of it the rule is about."""
+    return sum(words(sample.whole[cut.start : cut.end]) for cut in cuts_of(sample) if cut.rule == rule)
+
+
+def as_markdown(*, voice: Voice) -> IO[bytes]:
+    """A zip with every text as the model reads it, in Markdown with front matter; what is left out lies in a folder of
+    its own."""
+    made = tempfile.TemporaryFile()  # noqa: SIM115  (who sends it closes it)
+    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as archive:
+        used: set[str] = set()
+        for sample in Sample.objects.filter(voice=voice).defer("original", "full", "cuts").iterator(chunk_size=200):
+            folder = "" if sample.included else "left out/"
+            name = f"{folder}{sample.date or 'undated'}-{slugify(sample.title)[:60] or 'untitled'}"
+            while name in used:
+                name += "-again"
+            used.add(name)
+            archive.writestr(f"{name}.md", _with_front_matter(sample))
+    made.seek(0)
+    return made
+
+
+def _with_front_matter(sample: Sample) -> str:
+    fields = {"title": sample.title, "date": sample.date, "author": sample.author, "source": sample.source}
+    head = yaml.safe_dump({key: value for key, value in fields.items() if value}, allow_unicode=True, sort_keys=False)
+    return f"---\n{head}---\n\n{sample.text}\n"
 
 
 def delete_sample(*, sample: Sample) -> None:
