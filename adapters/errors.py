@@ -29,6 +29,9 @@ TEXTS: Final[dict[str, str]] = {
     "words may be missing there: look over the posts.",
     "import.xml_entities": "This file defines entities of its own, as files made to do harm do. Nothing of it was "
     "read.",
+    "import.broken_json": "This file is damaged, so that nothing can be read. Export it again and upload it once more.",
+    "import.excerpts_only": "This feed carries only excerpts of its {count} posts, and from those no voice can be "
+    "learned. Set the blog to full text in feeds, or upload the blog’s export instead.",
     "import.nothing_found": "No posts were found in it.",
     "import.duplicate": "You already have this text: “{title}”.",
     "import.unreadable": "This file could not be read. Save it as plain text and upload it again.",
