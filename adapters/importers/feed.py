@@ -26,17 +26,18 @@ FORMAT: Final = "feed"
 LABEL: Final = "RSS, Atom or JSON feed"
 
 _JSON_FEED: Final = re.compile(
-    rb'^(?:\xef\xbb\xbf)?\s*\{.*?"version"\s*:\s*"https?:(?:\\?/){2}jsonfeed\.org', re.DOTALL
+    rb'^(?:\xef\xbb\xbf)?\s*\{.*?"version"\s*:\s*"https?:(?:\\?/){2}jsonfeed\.org',
+    re.DOTALL,
 )
 _TAG: Final = re.compile(r"</?[A-Za-z][^<>]*>|&#?\w{2,8};")
 _ESCAPED_TAG: Final = re.compile(r"&lt;/?(?:p|div|br|h[1-6]|ul|blockquote|span|em|strong|a)\b", re.IGNORECASE)
 _BLOCK: Final = re.compile(r"</p>|<br\s*/?>\s*<br|</li>|</h[1-6]>|</div>", re.IGNORECASE)
 # A full text may end with dots; only programs put them in brackets or ask to read on somewhere else.
 _CUT_OFF: Final = re.compile(
-    r"(?:\[\s*(?:…|\.\.\.)\s*\]|\b(?:continue reading|read (?:more|the rest|on|the full \w+|the whole \w+))\b[^\n]{0,120})"
-    r"\W*$",
-    re.IGNORECASE,
+    r"(?:\[\s*(?:…|\.\.\.)\s*\]|(?:^|…|\.{3}|[\[(])\s*(?:continue reading|read (?:more|the rest|on))\b.{0,99})\W*\Z",
+    re.IGNORECASE | re.MULTILINE,
 )
+_LINK_ON: Final = re.compile(r"<a\b[^>]*>[^<]{0,20}\b(?:continue reading|read (?:more|the rest|on))\b", re.IGNORECASE)
 _DOTS: Final = re.compile(r"(?:…|\.\.\.)\s*$")
 _FULL: Final = 150
 """Words of a description without paragraphs that is taken for a whole post."""
@@ -111,7 +112,7 @@ def _item(entry: _Entry, file: File, number: int) -> Item:
 
 
 def _is_excerpt(entry: _Entry, text: Marked, markup: str) -> bool:
-    if _CUT_OFF.search(text.text[-300:]):
+    if _CUT_OFF.search(text.text[-300:]) or _LINK_ON.search(markup[-600:]):
         return True
     if entry.content.strip() or not markup:
         return False
@@ -224,8 +225,8 @@ def _name(said: str) -> str:
 
 
 def _is_sound(element: Element) -> bool:
-    linked = element.get("rel", "enclosure") == "enclosure"
-    return linked and element.get("type", "").lower().startswith(("audio/", "video/"))
+    linked: bool = element.get("rel", "enclosure") == "enclosure"
+    return linked and str(element.get("type", "")).lower().startswith(("audio/", "video/"))
 
 
 def _of_json(file: File) -> Iterator[_Entry]:

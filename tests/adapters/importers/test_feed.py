@@ -104,12 +104,14 @@ def test_titles_are_plain(title, plain):
     [
         (FULL, None),
         (f"<description>{WORDS * 4}</description>", None),
-        ("<description>" + "&lt;p&gt;One two three four five and some more of them here&lt;/p&gt;" * 5 + "</description>", None),
+        ("<description>" + "&lt;p&gt;One two three four five six seven eight&lt;/p&gt;" * 5 + "</description>", None),
         ("<description>A few words of it.</description>", Held.EXCERPT),
         (f"<description>{WORDS * 4} [&#8230;]</description>", Held.EXCERPT),
         (f"<description>{WORDS * 4} and so...</description>", Held.EXCERPT),
         (f"<content:encoded>{WORDS} &lt;a href='x'&gt;Continue reading &lt;/a&gt;</content:encoded>", Held.EXCERPT),
+        (f"<content:encoded>{WORDS} &lt;p&gt;Read more: Slack Water</content:encoded>", Held.EXCERPT),
         (f"<content:encoded>{WORDS} and so it goes...</content:encoded>", None),
+        (f"<content:encoded>{WORDS} I ought to read more than I do.</content:encoded>", None),
         ('<enclosure type="audio/mpeg" url="a.mp3"/>' + FULL, Held.PODCAST),
         ('<enclosure type="image/png" url="a.png"/>' + FULL, None),
         (f"<media:content>{WORDS}</media:content><description>Few.</description>", Held.EXCERPT),
@@ -134,8 +136,8 @@ def test_a_feed_of_nothing_but_excerpts_says_so_once():
 @pytest.mark.parametrize(
     ("entry", "words"),
     [
-        ('<content type="html">&lt;p&gt;One &lt;b&gt;two&lt;/b&gt;&lt;p&gt;Three&lt;/p&gt;</content>', "One two\n\nThree"),
-        ('<content type="xhtml"><d xmlns="http://www.w3.org/1999/xhtml"><p>One</p><p>Two</p></d></content>', "One\n\nTwo"),
+        ('<content type="html">&lt;p&gt;One &lt;b&gt;two&lt;/b&gt;&lt;p&gt;Three</content>', "One two\n\nThree"),
+        ('<content type="xhtml"><d xmlns="http://www.w3.org/1999/xhtml"><p>One</p>Two</d></content>', "One\n\nTwo"),
         ('<content type="text">One &lt;b&gt;\n\nTwo</content>', "One <b>\n\nTwo"),
         ("<content>One\n\nTwo</content>", "One\n\nTwo"),
     ],
