@@ -29,7 +29,30 @@ TEXTS: Final[dict[str, str]] = {
     "words may be missing there: look over the posts.",
     "import.xml_entities": "This file defines entities of its own, as files made to do harm do. Nothing of it was "
     "read.",
+    "import.broken_json": "This file is damaged, so that nothing can be read. Export it again and upload that.",
+    "import.excerpts_only": "This feed carries only excerpts of its {count} posts, and from those no voice can be "
+    "learned. Set the blog to full text in feeds, or upload the blog’s export instead.",
     "import.nothing_found": "No posts were found in it.",
+    # addresses that an import reads
+    "import.address_wrong": "This is no address of a page or feed. It begins with https:// or http://.",
+    "import.address_credentials": "This address has a password in it. Use one without, or upload the blog’s export.",
+    "import.address_port": "Port {port} is not one that blogs have. Use an address without a port.",
+    "import.address_unknown": "{host} was not found. Look at the address for a slip of the pen.",
+    "import.address_private": "{host} is not on the public internet, and only what is can be read. Upload the blog’s "
+    "export instead.",
+    "import.address_redirects": "This address leads on to another more than {limit} times. Use the one it ends at.",
+    "import.address_slow": "The server did not send it all within {seconds} seconds. Try again later, or upload the "
+    "blog’s export.",
+    "import.address_silent": "{host} does not answer as web servers do. Look at the address, or try again later.",
+    "import.address_large": "There is more than {limit} MB at this address. Upload the blog’s export instead.",
+    "import.address_locked": "{host} does not let everybody read this ({status}). Upload the blog’s export instead.",
+    "import.address_gone": "There is nothing at this address any more ({status}). Look up the blog’s feed.",
+    "import.address_failed": "{host} answered with an error ({status}). Try again later.",
+    "import.address_type": "There is a file of type {kind} at this address, which is no feed and no page. Download it "
+    "and upload it here.",
+    "import.address_no_feed": "The page names a feed at {address} that is none. Upload the blog’s export instead.",
+    "import.address_many_pages": "It goes on for more than {limit} pages. Upload the blog’s export instead.",
+    "import.address_some_pages": "Of this feed {count} pages were read. The rest is missing: {why}",
     "import.duplicate": "You already have this text: “{title}”.",
     "import.unreadable": "This file could not be read. Save it as plain text and upload it again.",
     # imports as a whole

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from adapters.errors import say
-from adapters.importers import markdown, text
+from adapters.importers import feed, folder, markdown, text, webpage
 from adapters.importers.cleaning import clean
 from adapters.importers.decode import one_line
 from adapters.importers.item import File, Held, Importer, Item, Unreadable
@@ -16,10 +16,10 @@ from adapters.importers.marked import Cut, Marked, reading
 
 __all__ = [
     "FORMATS", "LARGEST", "LONGEST", "Cut", "File", "Held", "Importer", "Item", "Unreadable", "finished", "importer_of",
-    "read", "reading", "too_large",
+    "read", "reading", "too_large", "unknown",
 ]  # fmt: skip
 
-FORMATS: Final[tuple[Importer, ...]] = (markdown, text)
+FORMATS: Final[tuple[Importer, ...]] = (folder, feed, webpage, markdown, text)
 """The first that knows a file reads it: those that look into it come before those that go by its name."""
 
 _TEXTS: Final = ("external_id", "title", "author", "text", "original")
@@ -44,7 +44,7 @@ def read(file: File) -> Iterator[Item]:
     try:
         importer = importer_of(file)
         if importer is None:
-            yield Item(external_id=file.name, reason=say("import.unknown_format" if file.size else "import.empty"))
+            yield Item(external_id=file.name, reason=unknown(file))
             return
         for item in importer.items(file):
             found = True
@@ -54,6 +54,11 @@ def read(file: File) -> Iterator[Item]:
         return
     if not found:
         yield Item(external_id=file.name, reason=say("import.nothing_found"))
+
+
+def unknown(file: File) -> str:
+    """Why a file that no importer knows is left out."""
+    return say("import.unknown_format" if file.size else "import.empty")
 
 
 def finished(item: Item) -> Item:

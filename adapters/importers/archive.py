@@ -4,7 +4,9 @@ Knows what is hostile in archives, and refuses it with a sentence. Knows nothing
 from __future__ import annotations
 
 import io
+import lzma
 import stat
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -26,6 +28,11 @@ LARGEST_RATIO: Final = 200
 """Text packs to a fifth, a bomb to a thousandth."""
 _RATIO_COUNTS_FROM: Final = 1_000_000
 """Bytes: a small file of spaces is no bomb."""
+# What a directory or an entry made of any bytes has been seen to raise.
+_BROKEN: Final = (
+    zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, NotImplementedError, RuntimeError, EOFError, OSError,
+    ValueError, IndexError,
+)  # fmt: skip
 _SIGNATURES: Final = (b"PK\x03\x04", b"PK\x05\x06")
 # What operating systems and editors leave beside the files.
 _LITTER: Final = ("__MACOSX/", ".git/", "node_modules/")
@@ -45,12 +52,18 @@ class Archive:
         self._read = 0
         try:
             self._zip = zipfile.ZipFile(file.path or io.BytesIO(file.read()))
-        except (zipfile.BadZipFile, NotImplementedError, OSError, ValueError) as error:
+        except _BROKEN as error:
             raise Unreadable(say("import.broken_zip")) from error
         entries = self._zip.infolist()
         if len(entries) > MOST_ENTRIES:
             raise Unreadable(say("import.too_many_entries", count=f"{len(entries):,}", limit=f"{MOST_ENTRIES:,}"))
         self._entries = {entry.filename: entry for entry in entries if _is_file(entry)}
+        # What the directory admits to is refused before anything is read, so that nothing is half imported.
+        for entry in entries:
+            if _is_bomb(entry):
+                raise Unreadable(say("import.zip_bomb", name=shown(entry.filename)))
+        if sum(entry.file_size for entry in self._entries.values()) > LARGEST_IN_ALL:
+            raise Unreadable(say("import.zip_bomb", name=shown(file.name)))
         if any(entry.flag_bits & 1 for entry in self._entries.values()):
             raise Unreadable(say("import.encrypted_zip"))
 
@@ -76,13 +89,12 @@ class Archive:
     def _unpack(self, entry: zipfile.ZipInfo) -> bytes:
         # The directory's sizes are claims: what comes out is counted.
         self._read += entry.file_size
-        bomb = entry.file_size > max(_RATIO_COUNTS_FROM, LARGEST_RATIO * entry.compress_size)
-        if entry.file_size > LARGEST_ENTRY or self._read > LARGEST_IN_ALL or bomb:
+        if entry.file_size > LARGEST_ENTRY or self._read > LARGEST_IN_ALL:
             raise Unreadable(say("import.zip_bomb", name=shown(entry.filename)))
         try:
             with self._zip.open(entry) as stream:
                 data = stream.read(entry.file_size + 1)
-        except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError, OSError) as error:
+        except _BROKEN as error:
             raise Unreadable(say("import.broken_zip_entry", name=shown(entry.filename))) from error
         if len(data) > entry.file_size:
             raise Unreadable(say("import.zip_bomb", name=shown(entry.filename)))
@@ -104,11 +116,15 @@ def shown(name: str) -> str:
     return "".join(letter if letter.isprintable() else "?" for letter in name)[-120:]
 
 
+def _is_bomb(entry: zipfile.ZipInfo) -> bool:
+    return entry.file_size > max(_RATIO_COUNTS_FROM, LARGEST_RATIO * entry.compress_size)
+
+
 def _is_file(entry: zipfile.ZipInfo) -> bool:
     path = PurePosixPath(entry.filename.replace("\\", "/"))
-    hidden = any(part.startswith(".") for part in path.parts) or entry.filename.startswith(_LITTER)
+    hidden = any(part.startswith(".") and part != ".." for part in path.parts) or entry.filename.startswith(_LITTER)
     link = stat.S_ISLNK(entry.external_attr >> 16)
-    return not (entry.is_dir() or hidden or link or not path.name)
+    return bool(path.name) and not (entry.is_dir() or hidden or link)
 
 
 def text_stream(data: IO[bytes]) -> IO[str]:

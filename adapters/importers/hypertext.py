@@ -4,7 +4,7 @@ Knows elements, and the classes that blog programs give them. Knows nothing of w
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from lxml import etree
@@ -82,9 +82,9 @@ def parse(markup: str) -> Element | None:
         return None
 
 
-def marked_element(root: Element) -> Marked:
-    """The words of an element that is parsed."""
-    walk = _Walk()
+def marked_element(root: Element, rules: Mapping[Element, str] | None = None) -> Marked:
+    """The words of an element that is parsed; `rules` are those of elements about which the caller knows more."""
+    walk = _Walk(rules or {})
     walk.element(root, "", "")
     walk.flush()
     return walk.builder.done()
@@ -99,7 +99,8 @@ def plain(markup: str) -> str:
 class _Walk:
     """Goes through a tree and gathers blocks."""
 
-    def __init__(self) -> None:
+    def __init__(self, rules: Mapping[Element, str]) -> None:
+        self._rules = rules
         self.builder = Builder()
         self._runs: list[tuple[str, str]] = []
         self._mark = ""
@@ -111,7 +112,7 @@ class _Walk:
         tag = node.tag if isinstance(node.tag, str) else ""
         if tag in _SILENT or not tag:
             return
-        rule = rule or _rule(node, tag)
+        rule = rule or self._rules.get(node, "") or _rule(node, tag)
         if tag == "br":
             self._runs.append(("\n", rule))
         elif tag == "pre":

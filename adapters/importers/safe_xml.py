@@ -13,6 +13,13 @@ from adapters.importers.item import HEAD, File, Unreadable
 
 _CONTROLS: Final = bytes(set(range(32)) - {9, 10, 13})
 _WIDE: Final = (b"\xff\xfe", b"\xfe\xff", b"\x00<", b"<\x00")
+# At the end of the file, an element or a listing was still open.
+_BREAKS_OFF: Final = (
+    etree.ErrorTypes.ERR_TAG_NOT_FINISHED,
+    etree.ErrorTypes.ERR_CDATA_NOT_FINISHED,
+    etree.ErrorTypes.ERR_GT_REQUIRED,
+    etree.ErrorTypes.ERR_DOCUMENT_END,
+)
 
 
 class _Readable:
@@ -59,7 +66,9 @@ def elements(file: File, *tags: str, on_damage: Callable[[str], None]) -> Iterat
             on_damage(say("import.truncated_xml", line=error.lineno or 1))
             return
         damage = [entry for entry in parsing.error_log if entry.level >= etree.ErrorLevels.ERROR]
-        if damage:
+        if damage and all(entry.type in _BREAKS_OFF for entry in damage):
+            on_damage(say("import.truncated_xml", line=damage[0].line))
+        elif damage:
             on_damage(say("import.repaired_xml", line=damage[0].line, count=len(damage)))
 
 
