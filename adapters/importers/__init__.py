@@ -3,6 +3,7 @@ Knows the order in which they are tried. Knows nothing of voices, jobs or disks.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Final
@@ -21,6 +22,8 @@ __all__ = [
 
 FORMATS: Final[tuple[Importer, ...]] = (markdown, text)
 """The first that knows a file reads it: those that look into it come before those that go by its name."""
+
+_UNSTORABLE: Final = re.compile("[\0\ud800-\udfff]")
 
 LARGEST: Final = 200_000_000
 """Bytes of an upload."""
@@ -56,6 +59,7 @@ def read(file: File) -> Iterator[Item]:
 
 def finished(item: Item) -> Item:
     """With its paragraphs cleaned; left out when nothing is left to read."""
+    item = _storable(item)
     title = one_line(item.title)
     if item.reason:
         return replace(item, title=title)
@@ -65,6 +69,22 @@ def finished(item: Item) -> Item:
     marked = clean(Marked(text=item.text, cuts=item.cuts), author=item.author)
     found = replace(item, title=title, text=marked.text, cuts=marked.cuts)
     return found if found.read else replace(found, reason=say("import.nothing_to_read"))
+
+
+def _storable(item: Item) -> Item:
+    return replace(
+        item,
+        external_id=_without_unstorable(item.external_id),
+        title=_without_unstorable(item.title),
+        author=_without_unstorable(item.author),
+        text=_without_unstorable(item.text),
+        original=_without_unstorable(item.original),
+    )
+
+
+def _without_unstorable(text: str) -> str:
+    # JSON and XML can name characters that no database takes. One stands in for one, so that cuts stay where they are.
+    return _UNSTORABLE.sub("\ufffd", text)
 
 
 def too_large(size: int) -> str:
