@@ -25,8 +25,8 @@ TEXTS: Final[dict[str, str]] = {
     "import.broken_xml": "This file is damaged at line {line}, so that nothing can be read. Export it again.",
     "import.truncated_xml": "The file breaks off at line {line}; what came before was read. Export it again to get the "
     "rest: posts that are here already are not imported twice.",
-    "import.repaired_xml": "The file is damaged in {count} places, first at line {line}. It was repaired, and a few "
-    "words may be missing there: look over the posts.",
+    "import.repaired_xml": "The file is damaged from line {line} on. It was repaired, and a few words may be missing "
+    "there: look over the posts.",
     "import.xml_entities": "This file defines entities of its own, as files made to do harm do. Nothing of it was "
     "read.",
     "import.broken_json": "This file is damaged, so that nothing can be read. Export it again and upload that.",

@@ -3,12 +3,13 @@ Knows the order in which they are tried. Knows nothing of voices, jobs or disks.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any, Final
+from typing import Final
 
 from adapters.errors import say
-from adapters.importers import feed, folder, markdown, text, webpage
+from adapters.importers import feed, folder, markdown, text, webpage, wordpress
 from adapters.importers.cleaning import clean
 from adapters.importers.decode import one_line
 from adapters.importers.item import File, Held, Importer, Item, Unreadable
@@ -19,10 +20,10 @@ __all__ = [
     "read", "reading", "too_large", "unknown",
 ]  # fmt: skip
 
-FORMATS: Final[tuple[Importer, ...]] = (folder, feed, webpage, markdown, text)
+FORMATS: Final[tuple[Importer, ...]] = (wordpress, folder, feed, webpage, markdown, text)
 """The first that knows a file reads it: those that look into it come before those that go by its name."""
 
-_TEXTS: Final = ("external_id", "title", "author", "text", "original")
+_UNSTORABLE: Final = re.compile("[\0\ud800-\udfff]")
 
 LARGEST: Final = 200_000_000
 """Bytes of an upload."""
@@ -63,8 +64,7 @@ def unknown(file: File) -> str:
 
 def finished(item: Item) -> Item:
     """With its paragraphs cleaned; left out when nothing is left to read."""
-    storable: dict[str, Any] = {name: _storable(getattr(item, name)) for name in _TEXTS}
-    item = replace(item, **storable)
+    item = _storable(item)
     title = one_line(item.title)
     if item.reason:
         return replace(item, title=title)
@@ -76,9 +76,20 @@ def finished(item: Item) -> Item:
     return found if found.read else replace(found, reason=say("import.nothing_to_read"))
 
 
-def _storable(text: str) -> str:
-    """Of the same length, without what no database takes: nulls, and halves of characters."""
-    return text.replace("\0", " ").encode("utf-8", "replace").decode()
+def _storable(item: Item) -> Item:
+    return replace(
+        item,
+        external_id=_without_unstorable(item.external_id),
+        title=_without_unstorable(item.title),
+        author=_without_unstorable(item.author),
+        text=_without_unstorable(item.text),
+        original=_without_unstorable(item.original),
+    )
+
+
+def _without_unstorable(text: str) -> str:
+    # JSON and XML can name characters that no database takes. One stands in for one, so that cuts stay where they are.
+    return _UNSTORABLE.sub("\ufffd", text)
 
 
 def too_large(size: int) -> str:

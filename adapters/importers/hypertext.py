@@ -41,23 +41,39 @@ _RULES: Final = {
 _BY_CLASS: Final = tuple(
     (rule, re.compile(rf"(?:^|[\s_-])(?:{names})(?:$|[\s_-])"))
     for rule, names in (
-        ("embed", "embed|twitter-tweet|instagram-media|tiktok-embed|bookmark-card|reddit-card|podcast|audio-card"),
-        ("caption", "wp-caption-text|caption-text|image-caption|gallery|wp-block-gallery|image-gallery-embed"),
+        (
+            "embed",
+            "embed|twitter-tweet|instagram-media|tiktok-embed|bookmark-card|reddit-card|podcast|audio-card|video-card|"
+            "file-card|nft-card|mixtapeembed|embedded-post-wrap|embedded-publication-wrap|wp-block-file",
+        ),
+        ("quotation", "pullquote"),
+        (
+            "caption",
+            "wp-caption-text|caption-text|image-caption|gallery|wp-block-gallery|image-gallery-embed|tr-caption",
+        ),
         (
             "subscribe",
-            "subscribe|subscription|subscription-widget|subscription-widget-wrap|signup|newsletter-signup|sharedaddy|"
-            "share-buttons|share-dialog|sharing|social-share|kg-signup-card|kg-email-cta|jp-relatedposts|paywall",
+            "subscribe|subscription|subscriptions|subscription-widget|subscription-widget-wrap|signup|newsletter-signup|sharedaddy|"
+            "share-buttons|share-dialog|sharing|social-share|kg-signup-card|kg-email-cta|captioned-button-wrap|jp-relatedposts|"
+            "paywall|sqs-block-newsletter",
         ),
-        ("widget", "button-wrapper|kg-button-card|wp-block-button|wp-block-buttons|poll-embed|comments|comment-form"),
+        (
+            "widget",
+            "button-wrapper|kg-button-card|kg-cta-card|kg-header-card-button|kg-product-card-button|wp-block-button|"
+            "wp-block-buttons|sqs-block-button|sqs-block-form|poll-embed|comments|comment-form",
+        ),
         ("shortcode", "shortcode"),
         ("byline", "byline|post-meta|entry-meta|p-author|dateline"),
         ("bio", "author-bio|about-author|about-the-author|author-box|authorbox|post-author-bio"),
         (
             "boilerplate",
-            "related-posts|post-navigation|breadcrumbs|breadcrumb|toc|table-of-contents|screen-reader-text",
+            "related-posts|post-navigation|breadcrumbs|breadcrumb|toc|table-of-contents|screen-reader-text|"
+            "hide-text|sqs-block-summary-v2",
         ),
     )
 )
+# Poems and letters that keep their lines stand in an element for listings.
+_VERSE = re.compile(r"(?:^|[\s_-])(?:verse|preformatted-block)(?:$|[\s_-])")
 _FOOTNOTE_MARK = re.compile(r"(?:^|[\s_-])(?:footnote|footnote-number|fn|fnref|sdfootnoteanc)(?:$|[\s_-])")
 _NOTE_ADDRESS = re.compile(r"#(?:_?fn|footnote|note|cite)", re.IGNORECASE)
 _HIDDEN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
@@ -117,7 +133,9 @@ class _Walk:
             self._runs.append(("\n", rule))
         elif tag == "pre":
             self.flush()
-            self._block([(str(node.text_content()).strip("\n"), rule or "code")])
+            for line_end in node.iter("br"):
+                line_end.tail = "\n" + (line_end.tail or "")
+            self._block([(str(node.text_content()).strip("\n"), rule)])
         elif tag == "table" and not rule and not _is_layout(node):
             self.flush()
             self._table(node)
@@ -194,18 +212,24 @@ class _Walk:
 
 
 def _rule(node: Element, tag: str) -> str:
-    names = f"{node.get('class', '')} {node.get('id', '')}".lower()
+    names = _classes(node)
     if tag == "sup" and (node.find(".//a") is not None or _FOOTNOTE_MARK.search(names)):
         return "footnote mark"
     if tag == "a" and (_FOOTNOTE_MARK.search(names) or _NOTE_ADDRESS.match(node.get("href", ""))):
         return "footnote mark"
     if node.get("hidden") is not None or _HIDDEN.search(node.get("style", "")):
         return "boilerplate"
+    if tag == "pre" and _VERSE.search(f"{names} {_classes(node.getparent())}"):
+        return ""
     if names.strip() and tag not in {"body", "html", "article", "main"}:
         for rule, pattern in _BY_CLASS:
             if pattern.search(names):
                 return rule
     return _RULES.get(tag, "")
+
+
+def _classes(node: Element | None) -> str:
+    return "" if node is None else f"{node.get('class', '')} {node.get('id', '')}".lower()
 
 
 def _paragraphs(runs: Sequence[tuple[str, str]]) -> Iterator[list[tuple[str, str]]]:

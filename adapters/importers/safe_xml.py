@@ -3,6 +3,7 @@ Knows lxml's switches and what they leave open. Knows no vocabulary."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from typing import IO, Any, Final
 
@@ -13,25 +14,41 @@ from adapters.importers.item import HEAD, File, Unreadable
 
 _CONTROLS: Final = bytes(set(range(32)) - {9, 10, 13})
 _WIDE: Final = (b"\xff\xfe", b"\xfe\xff", b"\x00<", b"<\x00")
-# At the end of the file, an element or a listing was still open.
-_BREAKS_OFF: Final = (
-    etree.ErrorTypes.ERR_TAG_NOT_FINISHED,
-    etree.ErrorTypes.ERR_CDATA_NOT_FINISHED,
-    etree.ErrorTypes.ERR_GT_REQUIRED,
-    etree.ErrorTypes.ERR_DOCUMENT_END,
-)
+# Nothing is lost by these: a name keeps its prefix, and a character by name stays as it is written.
+_HARMLESS: Final = frozenset({etree.ErrorTypes.NS_ERR_UNDEFINED_NAMESPACE, etree.ErrorTypes.ERR_UNDECLARED_ENTITY})
+_TAIL: Final = 1000
+"""Bytes at the end in which the end of the document is looked for: some servers add a comment of theirs."""
 
 
 class _Readable:
-    """A stream without the control characters at which a parser gives up, and without endings of its own to repair."""
+    """A stream without the control characters at which a parser gives up, and without blank lines at its start."""
 
     def __init__(self, stream: IO[bytes], wide: bool) -> None:
         self._stream = stream
         self._wide = wide
+        self._begun = False
+        self._tail = b""
+        self.ended = False
 
     def read(self, size: int = -1) -> bytes:
         data = self._stream.read(size)
-        return data if self._wide else data.translate(None, _CONTROLS)
+        while data and not self._wide:
+            readable = data.translate(None, _CONTROLS)
+            # Plugins leave blank lines before the declaration, which has to be the first thing in a document.
+            readable = readable if self._begun else readable.lstrip()
+            if readable:
+                self._begun = True
+                data = readable
+                break
+            data = self._stream.read(size)
+        self.ended = not data
+        self._tail = (self._tail + data)[-_TAIL:]
+        return data
+
+    def breaks_off(self, root: str) -> bool:
+        """Whether it has ended without the end of the element `root`."""
+        end = rb"</(?:[^<>]*:)?" + re.escape(root.encode()) + rb"\s*>"
+        return self.ended and not re.search(end, self._tail.replace(b"\0", b""))
 
 
 def elements(file: File, *tags: str, on_damage: Callable[[str], None]) -> Iterator[Any]:
@@ -54,9 +71,12 @@ def elements(file: File, *tags: str, on_damage: Callable[[str], None]) -> Iterat
             load_dtd=False,
             huge_tree=False,
         )
+        root = root_of(file)
         found = False
         try:
             for _, element in parsing:
+                if readable.breaks_off(root):  # it was closed because nothing more came: who knows what it lacks
+                    continue
                 found = True
                 yield element
                 _forget(element)
@@ -65,11 +85,20 @@ def elements(file: File, *tags: str, on_damage: Callable[[str], None]) -> Iterat
                 raise Unreadable(say("import.broken_xml", line=error.lineno or 1)) from error
             on_damage(say("import.truncated_xml", line=error.lineno or 1))
             return
-        damage = [entry for entry in parsing.error_log if entry.level >= etree.ErrorLevels.ERROR]
-        if damage and all(entry.type in _BREAKS_OFF for entry in damage):
-            on_damage(say("import.truncated_xml", line=damage[0].line))
-        elif damage:
-            on_damage(say("import.repaired_xml", line=damage[0].line, count=len(damage)))
+        damage = [
+            entry
+            for entry in parsing.error_log
+            if entry.level >= etree.ErrorLevels.ERROR and entry.type not in _HARMLESS
+        ]
+        if not damage:
+            return
+        if not found:
+            raise Unreadable(say("import.broken_xml", line=damage[0].line))
+        given_up = damage[-1].type == etree.ErrorTypes.ERR_RESOURCE_LIMIT
+        if given_up or readable.breaks_off(root):
+            on_damage(say("import.truncated_xml", line=damage[-1].line))
+        else:
+            on_damage(say("import.repaired_xml", line=damage[0].line))
 
 
 def root_of(file: File) -> str:

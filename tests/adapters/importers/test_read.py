@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from adapters.importers import FORMATS, LARGEST, LONGEST, File, read
+from adapters.importers import FORMATS, LARGEST, LONGEST, File, Item, finished, read
 
 
 @pytest.mark.parametrize("name", ["a.txt", "a.TXT", "a.md", "A.Markdown"])
@@ -50,3 +50,9 @@ def test_every_file_gives_text_or_a_reason(data, ending):
 def test_every_text_gives_text_or_a_reason(text, ending):
     [item] = read(File.of(f"any.{ending}", text.encode("utf-8", "surrogatepass")))
     assert bool(item.read) != bool(item.reason)
+
+
+def test_characters_that_no_database_takes_are_replaced_one_by_one():
+    item = finished(Item(external_id="a\0", title="b\ud800", author="\0", text="one\0 two", original="\udfff"))
+    assert (item.external_id, item.title, item.author) == ("a\ufffd", "b\ufffd", "\ufffd")
+    assert (item.text, item.original) == ("one\ufffd two", "\ufffd")
