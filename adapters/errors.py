@@ -56,6 +56,7 @@ TEXTS: Final[dict[str, str]] = {
     "import.duplicate": "You already have this text: “{title}”.",
     "import.unreadable": "This file could not be read. Save it as plain text and upload it again.",
     # imports as a whole
+    "import.no_address": "Write the whole address of your blog or its feed, such as https://example.org/feed.",
     "import.no_files": "Choose at least one file.",
     # single texts
     "writing.empty": "There is no text here yet. Paste a post and add it again.",

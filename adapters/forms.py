@@ -77,6 +77,17 @@ class UploadForm(forms.Form):
     )
 
 
+class AddressForm(forms.Form):
+    # What an address is is for the service to say.
+    address = forms.CharField(
+        max_length=500,
+        label="Or read your blog by its address",
+        help_text="Your blog or its feed. Most feeds hold the latest posts only; an export holds all of them.",
+        widget=forms.URLInput(attrs={"placeholder": "https://example.org/feed", "autocomplete": "url"}),
+        error_messages={"required": "Write the address of your blog or its feed."},
+    )
+
+
 class FilterForm(forms.Form):
     """Which texts a list shows. What makes no sense filters nothing: an address typed by hand still shows a list."""
 

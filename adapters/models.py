@@ -141,11 +141,12 @@ class Sample(models.Model):
 
 
 class ImportFile(models.Model):
-    """One uploaded file, kept until it is read."""
+    """One uploaded file, kept until it is read, or the address of one."""
 
     job = models.ForeignKey(ImportJob, on_delete=models.CASCADE, related_name="files")
     name = models.CharField(max_length=300)
-    file = models.FileField(upload_to="imports/%Y/%m/")
+    file = models.FileField(upload_to="imports/%Y/%m/", blank=True)
+    address = models.CharField(max_length=500, blank=True, help_text="Of a feed or a page.")
     size = models.PositiveBigIntegerField(default=0, help_text="Bytes.")
     source = models.CharField(max_length=20, blank=True, help_text="The format that was found.")
     attempts = models.PositiveSmallIntegerField(default=0, help_text="How often reading it was begun.")

@@ -14,6 +14,7 @@ urlpatterns = [
     path("<slug:slug>/writing/", writing.writing, name="writing"),
     path("<slug:slug>/writing/paste/", writing.paste, name="paste"),
     path("<slug:slug>/writing/upload/", imports.upload, name="upload"),
+    path("<slug:slug>/writing/address/", imports.import_address, name="address"),
     path("<slug:slug>/writing/bulk/", writing.bulk, name="writing-bulk"),
     path("<slug:slug>/writing/download/", writing.download, name="writing-download"),
     path("<slug:slug>/writing/<int:pk>/", writing.sample, name="sample"),

@@ -22,7 +22,8 @@ class Migration(migrations.Migration):
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
                 ("name", models.CharField(max_length=300)),
-                ("file", models.FileField(upload_to="imports/%Y/%m/")),
+                ("file", models.FileField(blank=True, upload_to="imports/%Y/%m/")),
+                ("address", models.CharField(blank=True, help_text="Of a feed or a page.", max_length=500)),
                 ("size", models.PositiveBigIntegerField(default=0, help_text="Bytes.")),
                 ("source", models.CharField(blank=True, help_text="The format that was found.", max_length=20)),
                 ("attempts", models.PositiveSmallIntegerField(default=0, help_text="How often reading it was begun.")),

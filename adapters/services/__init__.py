@@ -11,6 +11,7 @@ from adapters.services.imports import (
     choose_authors,
     run_import,
     start_import,
+    start_import_from,
     sweep_imports,
     take_in,
 )
@@ -72,6 +73,7 @@ __all__ = [
     "set_recipe",
     "standing",
     "start_import",
+    "start_import_from",
     "submit_training",
     "sweep_checkpoints",
     "sweep_imports",

@@ -23,6 +23,7 @@ from django.utils import timezone
 from adapters import importers, sources
 from adapters.errors import UserError, say
 from adapters.importers import Cut, File, Held, Item
+from adapters.importers.fetch import fetch
 from adapters.models import ImportFile, ImportItem, ImportJob, Sample, Voice
 from adapters.services import base, bells
 from adapters.services.flags import review
@@ -57,6 +58,20 @@ def start_import(*, voice: Voice, uploads: Sequence[DjangoFile[bytes]]) -> Impor
         for name in saved:
             default_storage.delete(name)
         raise
+    return job
+
+
+def start_import_from(*, voice: Voice, address: str) -> ImportJob:
+    """Have the feed or page at an address read. Raises UserError for what is none."""
+    address = address.strip()
+    if address and "://" not in address:
+        address = f"https://{address}"
+    if not 10 <= len(address) <= 500 or not address.lower().startswith(("http://", "https://")):
+        raise UserError("import.no_address")
+    with transaction.atomic():
+        job = ImportJob.objects.create(voice=voice, heartbeat_at=timezone.now())
+        ImportFile.objects.create(job=job, name=address[:300], address=address)
+        bells.ring(bells.IMPORT, job.pk)
     return job
 
 
@@ -170,7 +185,14 @@ def _write_down(file: ImportFile) -> None:
     if file.attempts > ATTEMPTS:
         _leave_out(file, say("import.unreadable"))
         return
-    content = File.at(Path(file.file.path), file.name)
+    lost: list[str] = []
+    try:
+        content = (
+            fetch(file.address, on_damage=lost.append) if file.address else File.at(Path(file.file.path), file.name)
+        )
+    except importers.Unreadable as error:
+        _leave_out(file, str(error))
+        return
     try:
         importer = importers.importer_of(content)
     except importers.Unreadable:  # `read` says why
@@ -179,6 +201,8 @@ def _write_down(file: ImportFile) -> None:
     file.source = Sample.UPLOAD if importer is None or loose else importer.FORMAT
     for some in _batches(importers.read(content), AT_ONCE):
         ImportItem.objects.bulk_create(_row(file, item) for item in some)
+    for sentence in lost:
+        _leave_out(file, sentence)
 
 
 def _row(file: ImportFile, item: Item) -> ImportItem:

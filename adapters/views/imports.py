@@ -13,7 +13,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 
 from adapters import services, sources
-from adapters.forms import UploadForm
+from adapters.forms import AddressForm, UploadForm
 from adapters.models import ImportFile, ImportItem, ImportJob
 from adapters.views.voices import find_voice
 
@@ -31,7 +31,22 @@ def upload(request: HttpRequest, slug: str) -> HttpResponse:
         if form.is_valid():
             job = services.start_import(voice=voice, uploads=form.cleaned_data["uploads"])
             return redirect("voices:import", voice.slug, job.pk)
-    return render(request, "voices/upload.html", {"voice": voice, "upload_form": form})
+    return render(request, "voices/upload.html", {"voice": voice, "upload_form": form, "address_form": AddressForm()})
+
+
+@login_required
+def import_address(request: HttpRequest, slug: str) -> HttpResponse:
+    voice = find_voice(request, slug)
+    form = AddressForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        try:
+            job = services.start_import_from(voice=voice, address=form.cleaned_data["address"])
+        except services.UserError as error:
+            form.add_error("address", str(error))
+        else:
+            return redirect("voices:import", voice.slug, job.pk)
+    context = {"voice": voice, "upload_form": UploadForm(), "address_form": form}
+    return render(request, "voices/upload.html", context)
 
 
 @login_required

@@ -13,7 +13,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 
 from adapters import services
-from adapters.forms import FilterForm, PasteForm, UploadForm
+from adapters.forms import AddressForm, FilterForm, PasteForm, UploadForm
 from adapters.importers.marked import pieces
 from adapters.importers.rules import RULES
 from adapters.models import ImportJob, Sample, Voice
@@ -36,6 +36,7 @@ def writing(request: HttpRequest, slug: str) -> HttpResponse:
         "flags": services.FLAGS,
         "latest_import": ImportJob.objects.filter(voice=voice).first(),
         "upload_form": UploadForm(),
+        "address_form": AddressForm(),
     }
     return render(request, "voices/writing.html", context)
 
