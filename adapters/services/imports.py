@@ -13,6 +13,7 @@ from datetime import timedelta
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from django.core.files import File as DjangoFile
 from django.core.files.storage import default_storage
@@ -28,7 +29,7 @@ from adapters.models import ImportFile, ImportItem, ImportJob, Sample, Voice
 from adapters.services import base, bells
 from adapters.services.flags import review
 from adapters.services.stopping import STOPPING
-from adapters.services.writing import keep_all
+from adapters.services.writing import cut_repeats, keep_all
 from adapters.style.meter import words
 
 log = logging.getLogger(__name__)
@@ -66,7 +67,7 @@ def start_import_from(*, voice: Voice, address: str) -> ImportJob:
     address = address.strip()
     if address and "://" not in address:
         address = f"https://{address}"
-    if not 10 <= len(address) <= 500 or not address.lower().startswith(("http://", "https://")):
+    if len(address) > 500 or not _is_address(address):
         raise UserError("import.no_address")
     with transaction.atomic():
         job = ImportJob.objects.create(voice=voice, heartbeat_at=timezone.now())
@@ -96,7 +97,7 @@ def run_import(*, job_id: int) -> None:
         if not _take(job, ImportItem.objects.filter(job=job, state=State.FOUND, held="")):
             _requeue(job_id)
             return
-        review(voice=job.voice)
+        _look_over(job.voice)
     _finish(job_id)
 
 
@@ -105,7 +106,7 @@ def take_in(*, job: ImportJob, items: Collection[int]) -> int:
     chosen = ImportItem.objects.filter(job=job, state=State.FOUND, pk__in=items)
     taken = list(chosen.values_list("pk", flat=True))
     _take(job, chosen)
-    review(voice=job.voice)
+    _look_over(job.voice)
     return ImportItem.objects.filter(pk__in=taken, state__in=ImportItem.TAKEN).count()
 
 
@@ -128,7 +129,13 @@ def choose_authors(*, job: ImportJob, authors: Collection[str]) -> None:
             item.held = Held.OTHER_AUTHOR
             item.save(update_fields=["held"])
     _take(job, ImportItem.objects.filter(job=job, state=State.FOUND, held=""))
-    review(voice=job.voice)
+    _look_over(job.voice)
+
+
+def _look_over(voice: Voice) -> None:
+    """What can only be seen of all texts together."""
+    cut_repeats(voice=voice)
+    review(voice=voice)
 
 
 def authors_of(job: ImportJob) -> list[tuple[str, int]]:
@@ -187,9 +194,7 @@ def _write_down(file: ImportFile) -> None:
         return
     lost: list[str] = []
     try:
-        content = (
-            fetch(file.address, on_damage=lost.append) if file.address else File.at(Path(file.file.path), file.name)
-        )
+        content = _content_in(file, lost)
     except importers.Unreadable as error:
         _leave_out(file, str(error))
         return
@@ -203,6 +208,20 @@ def _write_down(file: ImportFile) -> None:
         ImportItem.objects.bulk_create(_row(file, item) for item in some)
     for sentence in lost:
         _leave_out(file, sentence)
+
+
+def _content_in(file: ImportFile, lost: list[str]) -> File:
+    if file.address:
+        return fetch(file.address, on_damage=lost.append)
+    return File.at(Path(file.file.path), file.name)
+
+
+def _is_address(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        return parts.scheme in {"http", "https"} and "." in (parts.hostname or "") and parts.port != 0
+    except ValueError:  # a port that is no number
+        return False
 
 
 def _row(file: ImportFile, item: Item) -> ImportItem:

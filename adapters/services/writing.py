@@ -16,7 +16,7 @@ from django.db import transaction
 from django.utils.text import slugify
 
 from adapters.errors import UserError, say
-from adapters.importers import LONGEST, Cut, Item, reading
+from adapters.importers import LONGEST, Cut, Item, reading, repeats
 from adapters.importers.cleaning import clean
 from adapters.importers.decode import one_line, tidy
 from adapters.importers.marked import Marked
@@ -134,6 +134,21 @@ def overrule_all(*, voice: Voice, rule: str, kept: bool) -> int:
     return len(concerned)
 
 
+@transaction.atomic
+def cut_repeats(*, voice: Voice) -> int:
+    """Cut out what stands at the beginning or the end of many of the voice's texts; how many texts change."""
+    samples = Sample.objects.filter(voice=voice).order_by("pk").defer("original", "signature")
+    found = repeats.common(_marked(sample) for sample in samples.iterator(chunk_size=200))
+    changed = []
+    for sample in samples.iterator(chunk_size=200) if found else ():
+        marked = repeats.repeated(_marked(sample), found)
+        if len(marked.cuts) > len(sample.cuts):
+            sample.full, sample.cuts = marked.text, [[cut.start, cut.end, cut.rule] for cut in marked.cuts]
+            changed.append(sample)
+    _reread(changed, voice)
+    return len(changed)
+
+
 def set_included(*, sample: Sample, included: bool) -> None:
     """Whether the next training reads it. Versions that have read it stay as they are."""
     Sample.objects.filter(pk=sample.pk).update(included=included)
@@ -235,4 +250,9 @@ def _reread(samples: Collection[Sample], voice: Voice) -> None:
         sample.text = reading(sample.full, cuts, {*voice.kept_rules, *sample.kept_rules})
         sample.words, sample.tokens = words(sample.text), count_tokens(sample.text)
         sample.flags = flags_of(sample.text, sample.full, cuts)
-    Sample.objects.bulk_update(samples, ["text", "words", "tokens", "flags", "kept_rules"], batch_size=200)
+    changed = ["full", "cuts", "text", "words", "tokens", "flags", "kept_rules"]
+    Sample.objects.bulk_update(samples, changed, batch_size=200)
+
+
+def _marked(sample: Sample) -> Marked:
+    return Marked(text=sample.whole, cuts=tuple(cuts_of(sample)))

@@ -62,7 +62,7 @@ def test_each_file_is_imported_or_left_out_with_a_reason(voice, own_folders):
             draft__md="---\ndraft: true\n---\nNot yet.",
             photo__txt=b"\x89PNG\r\n\x1a\n\0\0",
             empty__txt="",
-            page__html="<p>Text.</p>",
+            program__exe=b"MZ\x01\x02",
             huge__txt=b"word " * (importers.LONGEST // 5 + 1),
         ),
     )
@@ -77,7 +77,7 @@ def test_each_file_is_imported_or_left_out_with_a_reason(voice, own_folders):
         "draft.md": "found",
         "photo.txt": "skipped",
         "empty.txt": "skipped",
-        "page.html": "skipped",
+        "program.exe": "skipped",
         "huge.txt": "skipped",
     }
     reasons = {name: reason for name, (_, reason) in outcomes(job).items() if reason}

@@ -54,6 +54,16 @@ def test_what_should_be_looked_at_is_flagged(voice, text, flag):
     assert flag in sample.flags
 
 
+def test_what_many_texts_end_with_is_cut_once_all_are_there(voice):
+    end = "Tides is written on an island where the ferry comes twice a day."
+    texts = {f"p{number}__md": f"Post {number}.\n\nIt says {number} things.\n\n{end}" for number in range(4)}
+    for sample in bring(voice, **texts):
+        assert end not in sample.text
+        assert sample.cuts[0][2] == "repeated"
+    overrule_all(voice=voice, rule="repeated", kept=True)
+    assert all(end in sample.text for sample in Sample.objects.all())
+
+
 def test_ordinary_prose_has_no_flags(voice):
     assert bring(voice, a__md=PROSE + " In 1984 there were 300 of us, between 10-12 and 2019-05-03.")[0].flags == []
 
