@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Final
 
 from adapters.errors import say
-from adapters.importers import feed, folder, markdown, text, webpage
+from adapters.importers import docx, epub, feed, folder, mail, markdown, odt, pdf, rtf, text, webpage
 from adapters.importers.cleaning import clean
 from adapters.importers.decode import one_line
 from adapters.importers.item import File, Held, Importer, Item, Unreadable
@@ -19,7 +19,7 @@ __all__ = [
     "read", "reading", "too_large", "unknown",
 ]  # fmt: skip
 
-FORMATS: Final[tuple[Importer, ...]] = (folder, feed, webpage, markdown, text)
+FORMATS: Final[tuple[Importer, ...]] = (docx, odt, epub, folder, feed, pdf, rtf, mail, webpage, markdown, text)
 """The first that knows a file reads it: those that look into it come before those that go by its name."""
 
 LARGEST: Final = 200_000_000

@@ -50,6 +50,8 @@ _BY_CLASS: Final = tuple(
         ),
         ("widget", "button-wrapper|kg-button-card|wp-block-button|wp-block-buttons|poll-embed|comments|comment-form"),
         ("shortcode", "shortcode"),
+        ("quoted mail", "quoted-mail"),
+        ("signature", "mail-signature"),
         ("byline", "byline|post-meta|entry-meta|p-author|dateline"),
         ("bio", "author-bio|about-author|about-the-author|author-box|authorbox|post-author-bio"),
         (
