@@ -13,6 +13,7 @@ from adapters.importers.cleaning import clean
 from adapters.importers.decode import one_line
 from adapters.importers.item import File, Held, Importer, Item, Unreadable
 from adapters.importers.marked import Cut, Marked, reading
+from adapters.importers.unknown import unknown
 
 __all__ = [
     "FORMATS", "LARGEST", "LONGEST", "Cut", "File", "Held", "Importer", "Item", "Unreadable", "finished", "importer_of",
@@ -52,11 +53,6 @@ def read(file: File) -> Iterator[Item]:
         return
     if not found:
         yield Item(external_id=file.name, reason=say("import.nothing_found"))
-
-
-def unknown(file: File) -> str:
-    """Why a file that no importer knows is left out."""
-    return say("import.unknown_format" if file.size else "import.empty")
 
 
 def finished(item: Item) -> Item:

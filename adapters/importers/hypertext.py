@@ -10,6 +10,7 @@ from typing import Any, Final
 from lxml import etree
 from lxml import html as lxml_html
 
+from adapters.importers.decode import repaired
 from adapters.importers.marked import Builder, Marked, stripped
 
 Element = Any  # lxml has no types
@@ -74,7 +75,7 @@ def marked(markup: str) -> Marked:
 
 def parse(markup: str) -> Element | None:
     """The tree, in one element; None where there is nothing."""
-    markup = markup.replace("\0", "")
+    markup = repaired(markup.replace("\0", ""))
     if not markup.strip():
         return None
     parser = lxml_html.HTMLParser(remove_comments=True, remove_pis=True, no_network=True, encoding="utf-8")
