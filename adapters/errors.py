@@ -29,6 +29,15 @@ TEXTS: Final[dict[str, str]] = {
     "there: look over the posts.",
     "import.xml_entities": "This file defines entities of its own, as files made to do harm do. Nothing of it was "
     "read.",
+    "import.encrypted_document": "This file is locked with a password. Open it, save it without one, and upload that.",
+    "import.scanned_pdf": "This PDF holds pictures of pages, not text. Run it through a program that reads scans, or "
+    "upload the text that it was made from.",
+    "import.many_pages": "This file has {count} pages; up to {limit} are read. Split it into single posts or books.",
+    "import.slow_pdf": "This PDF is so tangled that only {count} of its pages could be read. Upload the text that it "
+    "was made from.",
+    "import.large_document": "There is too much text in this file for one document. Split it into single posts.",
+    "import.old_word": "This is a document of an old Word. Save it as .docx and upload that.",
+    "import.other_archive": "Archives of this kind are not opened. Unpack it, pack it as a zip, and upload that.",
     "import.broken_json": "This file is damaged, so that nothing can be read. Export it again and upload that.",
     "import.excerpts_only": "This feed carries only excerpts of its {count} posts, and from those no voice can be "
     "learned. Set the blog to full text in feeds, or upload the blog’s export instead.",

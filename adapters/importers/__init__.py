@@ -9,18 +9,21 @@ from dataclasses import replace
 from typing import Final
 
 from adapters.errors import say
-from adapters.importers import feed, folder, markdown, text, webpage, wordpress
+from adapters.importers import docx, epub, feed, folder, mail, markdown, odt, pdf, rtf, text, webpage, wordpress
 from adapters.importers.cleaning import clean
 from adapters.importers.decode import one_line
 from adapters.importers.item import File, Held, Importer, Item, Unreadable
 from adapters.importers.marked import Cut, Marked, reading
+from adapters.importers.unknown import unknown
 
 __all__ = [
     "FORMATS", "LARGEST", "LONGEST", "Cut", "File", "Held", "Importer", "Item", "Unreadable", "finished", "importer_of",
     "read", "reading", "too_large", "unknown",
 ]  # fmt: skip
 
-FORMATS: Final[tuple[Importer, ...]] = (wordpress, folder, feed, webpage, markdown, text)
+FORMATS: Final[tuple[Importer, ...]] = (
+    wordpress, docx, odt, epub, folder, feed, pdf, rtf, mail, webpage, markdown, text,
+)  # fmt: skip
 """The first that knows a file reads it: those that look into it come before those that go by its name."""
 
 _UNSTORABLE: Final = re.compile("[\0\ud800-\udfff]")
@@ -55,11 +58,6 @@ def read(file: File) -> Iterator[Item]:
         return
     if not found:
         yield Item(external_id=file.name, reason=say("import.nothing_found"))
-
-
-def unknown(file: File) -> str:
-    """Why a file that no importer knows is left out."""
-    return say("import.unknown_format" if file.size else "import.empty")
 
 
 def finished(item: Item) -> Item:

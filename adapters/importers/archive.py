@@ -72,6 +72,9 @@ class Archive:
         """Of its files, sorted; folders of a single root are kept. None of them is ever used as a path."""
         return sorted(self._entries)
 
+    def __contains__(self, name: str) -> bool:
+        return name in self._entries
+
     def files(self) -> Iterator[File]:
         """All of them."""
         for name in self.names:

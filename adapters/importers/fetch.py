@@ -124,7 +124,7 @@ class _Fetch:
     async def _get(self, url: httpx.URL) -> _Answer | httpx.URL:
         """What is at `url`, or where it has gone."""
         port = url.port or (443 if url.scheme == "https" else 80)
-        checked = await self._internet.checked(url.host, port)
+        checked = await self._internet.checked(url.raw_host.decode("ascii"), port)
         # The connection goes to the address that was checked: asked again, a name might give another. No proxy of the
         # environment is used, for it would ask again.
         request = httpx.Request(

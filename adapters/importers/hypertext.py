@@ -10,6 +10,7 @@ from typing import Any, Final
 from lxml import etree
 from lxml import html as lxml_html
 
+from adapters.importers.decode import repaired
 from adapters.importers.marked import Builder, Marked, stripped
 
 Element = Any  # lxml has no types
@@ -63,6 +64,8 @@ _BY_CLASS: Final = tuple(
             "wp-block-buttons|sqs-block-button|sqs-block-form|poll-embed|comments|comment-form",
         ),
         ("shortcode", "shortcode"),
+        ("quoted mail", "quoted-mail"),
+        ("signature", "mail-signature"),
         ("byline", "byline|post-meta|entry-meta|p-author|dateline"),
         ("bio", "author-bio|about-author|about-the-author|author-box|authorbox|post-author-bio"),
         (
@@ -88,7 +91,7 @@ def marked(markup: str) -> Marked:
 
 def parse(markup: str) -> Element | None:
     """The tree, in one element; None where there is nothing."""
-    markup = markup.replace("\0", "")
+    markup = repaired(markup.replace("\0", ""))
     if not markup.strip():
         return None
     parser = lxml_html.HTMLParser(remove_comments=True, remove_pis=True, no_network=True, encoding="utf-8")

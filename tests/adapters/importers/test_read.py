@@ -16,10 +16,31 @@ def test_each_ending_belongs_to_one_format(name):
     assert sum(importer.detect(File.of(name, b"Text.")) for importer in FORMATS) == 1
 
 
-@pytest.mark.parametrize("name", ["photo.jpg", "post.docx", "noending", "", ".md.exe"])
+@pytest.mark.parametrize("name", ["photo.jpg", "noending", "", ".md.exe"])
 def test_other_files_are_left_out_and_it_is_said_what_can_be_read(name):
     [item] = read(File.of(name, b"\x01\x02\x03"))
     assert "as text, Markdown, HTML" in item.reason
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "said"),
+    [
+        ("post.docx", b"Text.", "is called .docx, but it is none"),
+        ("post.pdf", b"Text.", "is called .pdf, but it is none"),
+        ("posts.zip", b"Text.", "is called .zip, but it is none"),
+        ("feed.rss", b"<urlset/>", "is called .rss, but it is none"),
+        ("post.doc", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "old Word"),
+        ("post.docx", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "locked with a password"),
+        ("posts.rar", b"Rar!\x1a\x07\x00", "pack it as a zip"),
+        ("posts.tar", b"\0" * 257 + b"ustar", "pack it as a zip"),
+        ("posts.zip", b"PK\x03\x04 and no more", "This zip is damaged"),
+        ("post.docx", b"", "empty"),
+        ("post.docx", b"PK\x05\x06" + b"\0" * 18, "No posts"),
+    ],
+)
+def test_a_file_that_is_not_what_it_is_called_says_so(name, data, said):
+    [item] = read(File.of(name, data))
+    assert said in item.reason
 
 
 def test_a_file_over_the_limit_is_left_out_unread():

@@ -127,6 +127,11 @@ def test_a_page_is_known_by_its_first_words_whatever_it_is_called(name):
     assert item.read == WORDS
 
 
+def test_elements_within_elements_without_end_break_nothing():
+    [item] = read(File.of("a.html", b"<html><body>" + b"<div>" * 100_000 + b"Text."))
+    assert item.read or item.reason
+
+
 def test_an_empty_page_says_so():
     [item] = read(File.of("a.html", b"<!-- -->"))
     assert "empty" in item.reason
