@@ -29,6 +29,15 @@ TEXTS: Final[dict[str, str]] = {
     "there: look over the posts.",
     "import.xml_entities": "This file defines entities of its own, as files made to do harm do. Nothing of it was "
     "read.",
+    "import.broken_json": "This file is damaged at line {line}, so that nothing can be read. Export it again.",
+    "import.broken_table": "This table is damaged at line {line}; what came before was read. Export it again to get "
+    "the rest: posts that are here already are not imported twice.",
+    "import.broken_post": "This post is damaged, so that it cannot be read. Export it again, or upload the post by "
+    "itself.",
+    "import.missing_text": "The export names this post, but its text is not in it. Export it again, or upload the post "
+    "by itself.",
+    "import.list_only": "This is only the list of your posts, without their texts. Upload the whole export, as the zip "
+    "that it came in.",
     "import.nothing_found": "No posts were found in it.",
     "import.duplicate": "You already have this text: “{title}”.",
     "import.unreadable": "This file could not be read. Save it as plain text and upload it again.",
