@@ -4,14 +4,16 @@ Knows what is hostile in archives, and refuses it with a sentence. Knows nothing
 from __future__ import annotations
 
 import io
+import lzma
 import stat
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import PurePosixPath
-from typing import IO, Final
+from typing import Final
 
 from adapters.errors import say
 from adapters.importers.item import File, Unreadable
@@ -26,6 +28,11 @@ LARGEST_RATIO: Final = 200
 """Text packs to a fifth, a bomb to a thousandth."""
 _RATIO_COUNTS_FROM: Final = 1_000_000
 """Bytes: a small file of spaces is no bomb."""
+# What a directory or an entry made of any bytes has been seen to raise.
+_BROKEN: Final = (
+    zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, NotImplementedError, RuntimeError, EOFError, OSError,
+    ValueError, IndexError,
+)  # fmt: skip
 _SIGNATURES: Final = (b"PK\x03\x04", b"PK\x05\x06")
 # What operating systems and editors leave beside the files.
 _LITTER: Final = ("__MACOSX/", ".git/", "node_modules/")
@@ -45,7 +52,7 @@ class Archive:
         self._read = 0
         try:
             self._zip = zipfile.ZipFile(file.path or io.BytesIO(file.read()))
-        except (zipfile.BadZipFile, NotImplementedError, OSError, ValueError) as error:
+        except _BROKEN as error:
             raise Unreadable(say("import.broken_zip")) from error
         entries = self._zip.infolist()
         if len(entries) > MOST_ENTRIES:
@@ -82,7 +89,7 @@ class Archive:
         try:
             with self._zip.open(entry) as stream:
                 data = stream.read(entry.file_size + 1)
-        except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError, OSError) as error:
+        except _BROKEN as error:
             raise Unreadable(say("import.broken_zip_entry", name=shown(entry.filename))) from error
         if len(data) > entry.file_size:
             raise Unreadable(say("import.zip_bomb", name=shown(entry.filename)))
@@ -109,8 +116,3 @@ def _is_file(entry: zipfile.ZipInfo) -> bool:
     hidden = any(part.startswith(".") for part in path.parts) or entry.filename.startswith(_LITTER)
     link = stat.S_ISLNK(entry.external_attr >> 16)
     return not (entry.is_dir() or hidden or link or not path.name)
-
-
-def text_stream(data: IO[bytes]) -> IO[str]:
-    """Text in UTF-8 as csv files have it; what is no UTF-8 is replaced."""
-    return io.TextIOWrapper(data, encoding="utf-8-sig", errors="replace", newline="")
