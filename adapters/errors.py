@@ -29,7 +29,7 @@ TEXTS: Final[dict[str, str]] = {
     "there: look over the posts.",
     "import.xml_entities": "This file defines entities of its own, as files made to do harm do. Nothing of it was "
     "read.",
-    "import.broken_json": "This file is damaged at line {line}, so that nothing can be read. Export it again.",
+    "import.broken_json": "This file is damaged, so that nothing can be read. Export it again and upload that.",
     "import.broken_table": "This table is damaged at line {line}; what came before was read. Export it again to get "
     "the rest: posts that are here already are not imported twice.",
     "import.broken_post": "This post is damaged, so that it cannot be read. Export it again, or upload the post by "

@@ -20,10 +20,8 @@ def load(file: File) -> Any:
         return _parse(decode(file.read()))
     except NotText as error:
         raise Unreadable(say("import.not_text")) from error
-    except json.JSONDecodeError as error:
-        raise Unreadable(say("import.broken_json", line=error.lineno)) from error
-    except RecursionError as error:
-        raise Unreadable(say("import.broken_json", line=1)) from error
+    except (json.JSONDecodeError, RecursionError) as error:
+        raise Unreadable(say("import.broken_json")) from error
 
 
 def parsed(value: object) -> Any:
