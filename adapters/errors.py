@@ -41,6 +41,14 @@ TEXTS: Final[dict[str, str]] = {
     "import.broken_json": "This file is damaged, so that nothing can be read. Export it again and upload that.",
     "import.excerpts_only": "This feed carries only excerpts of its {count} posts, and from those no voice can be "
     "learned. Set the blog to full text in feeds, or upload the blog’s export instead.",
+    "import.broken_table": "This table is damaged at line {line}; what came before was read. Export it again to get "
+    "the rest: posts that are here already are not imported twice.",
+    "import.broken_post": "This post is damaged, so that it cannot be read. Export it again, or upload the post by "
+    "itself.",
+    "import.missing_text": "The export names this post, but its text is not in it. Export it again, or upload the post "
+    "by itself.",
+    "import.list_only": "This is only the list of your posts, without their texts. Upload the whole export, as the zip "
+    "that it came in.",
     "import.nothing_found": "No posts were found in it.",
     # addresses that an import reads
     "import.address_wrong": "This is no address of a page or feed. It begins with https:// or http://.",

@@ -9,7 +9,27 @@ from dataclasses import replace
 from typing import Final
 
 from adapters.errors import say
-from adapters.importers import docx, epub, feed, folder, mail, markdown, odt, pdf, rtf, text, webpage, wordpress
+from adapters.importers import (
+    beehiiv,
+    blogger,
+    buttondown,
+    docx,
+    epub,
+    feed,
+    folder,
+    ghost,
+    mail,
+    markdown,
+    medium,
+    odt,
+    pdf,
+    rtf,
+    substack,
+    text,
+    webpage,
+    wix,
+    wordpress,
+)
 from adapters.importers.cleaning import clean
 from adapters.importers.decode import one_line
 from adapters.importers.item import File, Held, Importer, Item, Unreadable
@@ -22,7 +42,8 @@ __all__ = [
 ]  # fmt: skip
 
 FORMATS: Final[tuple[Importer, ...]] = (
-    wordpress, docx, odt, epub, folder, feed, pdf, rtf, mail, webpage, markdown, text,
+    wordpress, ghost, medium, substack, blogger, beehiiv, buttondown, wix, docx, odt, epub, folder, feed, pdf, rtf,
+    mail, webpage, markdown, text,
 )  # fmt: skip
 """The first that knows a file reads it: those that look into it come before those that go by its name."""
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import PurePosixPath
-from typing import IO, Final
+from typing import Final
 
 from adapters.errors import say
 from adapters.importers.item import File, Unreadable
@@ -128,8 +128,3 @@ def _is_file(entry: zipfile.ZipInfo) -> bool:
     hidden = any(part.startswith(".") and part != ".." for part in path.parts) or entry.filename.startswith(_LITTER)
     link = stat.S_ISLNK(entry.external_attr >> 16)
     return bool(path.name) and not (entry.is_dir() or hidden or link)
-
-
-def text_stream(data: IO[bytes]) -> IO[str]:
-    """Text in UTF-8 as csv files have it; what is no UTF-8 is replaced."""
-    return io.TextIOWrapper(data, encoding="utf-8-sig", errors="replace", newline="")

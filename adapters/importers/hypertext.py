@@ -3,6 +3,7 @@ Knows elements, and the classes that blog programs give them. Knows nothing of w
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
@@ -80,6 +81,7 @@ _VERSE = re.compile(r"(?:^|[\s_-])(?:verse|preformatted-block)(?:$|[\s_-])")
 _FOOTNOTE_MARK = re.compile(r"(?:^|[\s_-])(?:footnote|footnote-number|fn|fnref|sdfootnoteanc)(?:$|[\s_-])")
 _NOTE_ADDRESS = re.compile(r"#(?:_?fn|footnote|note|cite)", re.IGNORECASE)
 _HIDDEN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
+_BLANK_LINES = re.compile(r"\n(?:[ \t]*\n)+")
 _SPACES = re.compile(r"[ \t\r\n\f\v\xa0]+")
 
 
@@ -107,6 +109,12 @@ def marked_element(root: Element, rules: Mapping[Element, str] | None = None) ->
     walk.element(root, "", "")
     walk.flush()
     return walk.builder.done()
+
+
+def as_paragraphs(text: str) -> str:
+    """Plain text as HTML."""
+    paragraphs = filter(None, _BLANK_LINES.split(text.strip()))
+    return "".join("<p>" + html.escape(part, quote=False).replace("\n", "<br>") + "</p>" for part in paragraphs)
 
 
 def plain(markup: str) -> str:

@@ -24,11 +24,21 @@ _ATTRIBUTES = re.compile(r"^[ \t]*\{:[^}\n]*\}[ \t]*$", re.MULTILINE)
 
 def prose(markdown: str) -> tuple[str, Marked]:
     """The title, where the first block is a heading of the first level, and the text without it."""
-    markdown = _ATTRIBUTES.sub("", _TAG.sub(_as_shortcode, _with_listings(markdown)))
-    root = parse(_PARSER.render(markdown))
+    root = parse(as_html(markdown))
     if root is None:
         return "", Marked()
     return _take_title(root), marked_element(root)
+
+
+def body(markdown: str) -> Marked:
+    """The text with all of its headings."""
+    root = parse(as_html(markdown))
+    return Marked() if root is None else marked_element(root)
+
+
+def as_html(markdown: str) -> str:
+    """What a browser would get, but with the commands of blog programs told by their class."""
+    return str(_PARSER.render(_ATTRIBUTES.sub("", _TAG.sub(_as_shortcode, _with_listings(markdown)))))
 
 
 def _take_title(root: Element) -> str:
