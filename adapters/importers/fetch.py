@@ -162,7 +162,7 @@ class _Fetch:
 
 
 class _Pages:
-    """A feed to which its next pages are added (RFC 5005, and JSON Feed's `next_url`)."""
+    """A feed to which its next pages are added (RFC 5005). Of a JSON Feed only the first page is read."""
 
     def __init__(self, first: _Answer) -> None:
         self._root = self._parsed(first)

@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date
 from typing import Any, Final
 
@@ -93,7 +94,7 @@ def _post(name: str, markup: str) -> Item | None:
         return found
     rules = _surroundings(body, title)
     marked = marked_element(body, rules)
-    return Item(**{**found.__dict__, "text": marked.text, "cuts": marked.cuts})
+    return replace(found, text=marked.text, cuts=marked.cuts)
 
 
 def _body(page: Element, markup: str) -> Element | None:
