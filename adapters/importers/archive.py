@@ -113,6 +113,6 @@ def shown(name: str) -> str:
 
 def _is_file(entry: zipfile.ZipInfo) -> bool:
     path = PurePosixPath(entry.filename.replace("\\", "/"))
-    hidden = any(part.startswith(".") for part in path.parts) or entry.filename.startswith(_LITTER)
+    hidden = any(part.startswith(".") and part != ".." for part in path.parts) or entry.filename.startswith(_LITTER)
     link = stat.S_ISLNK(entry.external_attr >> 16)
-    return not (entry.is_dir() or hidden or link or not path.name)
+    return bool(path.name) and not (entry.is_dir() or hidden or link)

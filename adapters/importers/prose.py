@@ -30,6 +30,12 @@ def prose(markdown: str) -> tuple[str, Marked]:
     return _take_title(root), marked_element(root)
 
 
+def body(markdown: str) -> Marked:
+    """The text with all of its headings."""
+    root = parse(as_html(markdown))
+    return Marked() if root is None else marked_element(root)
+
+
 def as_html(markdown: str) -> str:
     """What a browser would get, but with the commands of blog programs told by their class."""
     return str(_PARSER.render(_ATTRIBUTES.sub("", _TAG.sub(_as_shortcode, _with_listings(markdown)))))
@@ -41,9 +47,7 @@ def _take_title(root: Element) -> str:
     if first is None or first.tag != "h1":
         return ""
     title = " ".join(str(first.text_content()).split())
-    tail = first.tail
-    body.remove(first)
-    body.text = tail
+    first.clear(keep_tail=True)
     return title
 
 

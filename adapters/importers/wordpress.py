@@ -63,7 +63,10 @@ def _tables(archive: Archive) -> Iterator[File]:
 
 
 def _is_export(file: File) -> bool:
-    return _EXPORT.encode() in file.head and root_of(file) == "rss"
+    try:
+        return _EXPORT.encode() in file.head and root_of(file) == "rss"
+    except Unreadable:  # a damaged file beside the others
+        return False
 
 
 def _items(file: File) -> Iterator[Item]:
