@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Final
 
 from adapters.errors import say
-from adapters.importers import blogger, ghost, markdown, medium, substack, text, wordpress
+from adapters.importers import beehiiv, blogger, buttondown, ghost, markdown, medium, substack, text, wix, wordpress
 from adapters.importers.cleaning import clean
 from adapters.importers.decode import one_line
 from adapters.importers.item import File, Held, Importer, Item, Unreadable
@@ -20,7 +20,9 @@ __all__ = [
     "read", "reading", "too_large",
 ]  # fmt: skip
 
-FORMATS: Final[tuple[Importer, ...]] = (wordpress, ghost, medium, substack, blogger, markdown, text)
+FORMATS: Final[tuple[Importer, ...]] = (
+    wordpress, ghost, medium, substack, blogger, beehiiv, buttondown, wix, markdown, text,
+)  # fmt: skip
 """The first that knows a file reads it: those that look into it come before those that go by its name."""
 
 _UNSTORABLE: Final = re.compile("[\0\ud800-\udfff]")
