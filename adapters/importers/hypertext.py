@@ -144,9 +144,8 @@ class _Walk:
             self._runs.append(("\n", rule))
         elif tag == "pre":
             self.flush()
-            for line_end in node.iter("br"):
-                line_end.tail = "\n" + (line_end.tail or "")
-            self._block([(str(node.text_content()).strip("\n"), rule)])
+            lines = "".join(part if isinstance(part, str) else "\n" for part in node.xpath(".//text() | .//br"))
+            self._block([(lines.strip("\n"), rule)])
         elif tag == "table" and not rule and not _is_layout(node):
             self.flush()
             self._table(node)

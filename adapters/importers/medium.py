@@ -68,7 +68,7 @@ def _item(file: File) -> Item:
     heading = _of_class(body, "graf--title")
     title = _words(heading) or _words(_of_class(page, "p-name"))
     if heading is not None:
-        heading.drop_tree()
+        heading.clear(keep_tail=True)
     text = marked_element(body)
     time = _of_class(page, "dt-published")
     published = time is not None or _of_class(page, "p-canonical") is not None

@@ -47,9 +47,7 @@ def _take_title(root: Element) -> str:
     if first is None or first.tag != "h1":
         return ""
     title = " ".join(str(first.text_content()).split())
-    tail = first.tail
-    body.remove(first)
-    body.text = tail
+    first.clear(keep_tail=True)
     return title
 
 

@@ -109,7 +109,8 @@ def root_of(file: File) -> str:
     try:
         parser.feed(file.head[:HEAD])
         for _, element in parser.read_events():
-            return str(etree.QName(element).localname) if isinstance(element.tag, str) else ""
+            # Without its prefix as well, where that stands for no namespace.
+            return re.split("[}:]", element.tag)[-1] if isinstance(element.tag, str) else ""
     except etree.XMLSyntaxError:
         pass
     return ""

@@ -49,3 +49,15 @@ def test_whatever_happens_to_a_zip_it_is_read_or_unreadable(which, at, put, drop
                     continue
     except Unreadable:
         return
+
+
+def test_an_entry_without_a_name_is_none():
+    data = packed(zipfile.ZIP_STORED)
+    # The length of the last entry's name in the directory, and the name.
+    place = data.rindex(b"b/c.txt")
+    nameless = data[: place - 18] + b"\0\0" + data[place - 16 : place] + data[place + 7 :]
+    end = nameless.rindex(b"PK\5\6")
+    size = int.from_bytes(nameless[end + 12 : end + 16], "little") - 7
+    nameless = nameless[: end + 12] + size.to_bytes(4, "little") + nameless[end + 16 :]
+    with opened(File.of("a.zip", nameless)) as found:
+        assert found.names == ["a.txt"]

@@ -68,6 +68,11 @@ def test_what_is_no_prose_is_cut():
     assert {cut.rule for cut in item.cuts} == {"caption", "code", "quotation"}
 
 
+def test_characters_that_no_xml_may_have_break_nothing():
+    item = read_one(page('<h3 class="graf--title">Tea</h3>&#1;words<pre>a<br>&#2;b</pre>'))
+    assert (item.title, "words" in item.read) == ("Tea", True)
+
+
 def test_of_an_export_only_stories_are_read():
     files = {
         "medium-export/posts/2018-08-11_Tea-0123456789ab.html": page(),

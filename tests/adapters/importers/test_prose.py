@@ -7,7 +7,7 @@ import time
 import pytest
 
 from adapters.importers.marked import pieces, reading
-from adapters.importers.prose import prose
+from adapters.importers.prose import body, prose
 
 
 def text(markdown: str) -> str:
@@ -102,3 +102,13 @@ def test_twice_as_much_of_nothing_but_openings_takes_about_twice_as_long(opening
 
     # Were it the square, sixteen times as much would take 256 times as long.
     assert took(16_000) < 80 * max(took(1_000), 0.005)
+
+
+def test_characters_that_no_xml_may_have_break_nothing():
+    title, marked = prose("<h1>Tea</h1>&#1;words")
+    assert title == "Tea"
+    assert "words" in marked.text
+
+
+def test_a_body_keeps_its_first_heading():
+    assert body("# Tea\n\nWords.").text == "Tea\n\nWords."

@@ -77,5 +77,10 @@ def test_the_first_element_tells_the_vocabulary(before):
     assert root_of(File.of("a.xml", f"{before}<rss><channel>".encode())) == "rss"
 
 
+@pytest.mark.parametrize(("first", "name"), [("<a:feed xmlns:a='urn:a'>", "feed"), ("<a:feed>", "feed"), ("<a:>", "")])
+def test_a_prefix_is_no_part_of_the_name(first, name):
+    assert root_of(File.of("a.xml", first.encode())) == name
+
+
 def test_other_files_have_no_first_element():
     assert [root_of(File.of("a", data)) for data in (b"", b"<", b"text", b"{}")] == ["", "", "", ""]
