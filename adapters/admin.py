@@ -14,7 +14,7 @@ from django.urls import path, reverse
 from django.utils.html import format_html
 
 from adapters import services
-from adapters.models import ImportItem, ImportJob, Sample, TrainingEvent, TrainingJob, Version, Voice
+from adapters.models import ImportFile, ImportItem, ImportJob, Sample, TrainingEvent, TrainingJob, Version, Voice
 from adapters.recipe_form import RecipeForm
 from adapters.services.versions import percent
 from adapters.training.recipe import Recipe, in_words
@@ -120,9 +120,14 @@ class SampleAdmin(ReadOnly, admin.ModelAdmin):
     date_hierarchy = "created_at"
 
 
+class FileInline(ReadOnlyInline):
+    model = ImportFile
+    fields = ["name", "size", "source", "attempts", "done"]
+
+
 class ItemInline(ReadOnlyInline):
     model = ImportItem
-    fields = ["name", "state", "reason", "attempts", "sample"]
+    fields = ["external_id", "title", "author", "state", "held", "reason", "sample"]
 
 
 @admin.register(ImportJob)
@@ -132,7 +137,7 @@ class ImportJobAdmin(ReadOnly, admin.ModelAdmin):
     list_select_related = ["voice"]
     search_fields = ["voice__name", "voice__owner__email"]
     date_hierarchy = "created_at"
-    inlines = [ItemInline]
+    inlines = [FileInline, ItemInline]
 
 
 class EventInline(ReadOnlyInline):

@@ -6,7 +6,10 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
+from django.db.models import Q
 
+from adapters import sources
+from adapters.models import Sample, SampleQuerySet, Voice
 from adapters.services.voices import LONGEST_NAME
 from adapters.services.writing import LONGEST_TITLE
 
@@ -67,10 +70,60 @@ class _FilesField(forms.FileField):
 class UploadForm(forms.Form):
     uploads = _FilesField(
         label="Files",
-        help_text="Text (.txt) and Markdown (.md), one post in each, up to 5 MB a file.",
-        widget=_Files(attrs={"accept": ".txt,.text,.md,.markdown,.mdown,.mdx,text/plain,text/markdown"}),
-        error_messages={"required": "Choose at least one .txt or .md file."},
+        help_text="Your blog’s export (WordPress, Ghost, Medium, Substack and others), a zip of posts, or single posts "
+        "as text, Markdown, HTML, Word, OpenDocument, EPUB, PDF or mail. Up to 200 MB each.",
+        widget=_Files(),
+        error_messages={"required": "Choose at least one file."},
     )
+
+
+class AddressForm(forms.Form):
+    # What an address is is for the service to say.
+    address = forms.CharField(
+        max_length=500,
+        label="Or read your blog by its address",
+        help_text="Your blog or its feed. Most feeds hold the latest posts only; an export holds all of them.",
+        widget=forms.URLInput(attrs={"placeholder": "https://example.org/feed", "autocomplete": "url"}),
+        error_messages={"required": "Write the address of your blog or its feed."},
+    )
+
+
+class FilterForm(forms.Form):
+    """Which texts a list shows. What makes no sense filters nothing: an address typed by hand still shows a list."""
+
+    q = forms.CharField(required=False, max_length=100, label="Words", widget=forms.SearchInput())
+    show = forms.ChoiceField(
+        required=False,
+        label="Show",
+        choices=[("", "All texts"), ("in", "Read by the model"), ("out", "Left out"), ("flagged", "To look at")],
+    )
+    source = forms.ChoiceField(required=False, label="From")
+    year = forms.ChoiceField(required=False, label="Year")
+
+    def __init__(self, data: Any, *, voice: Voice) -> None:
+        super().__init__(data)
+        self.voice = voice
+        found = Sample.objects.filter(voice=voice).order_by()
+        names = sorted(set(found.values_list("source", flat=True)))
+        years = sorted({day.year for day in found.dates("date", "year") if day}, reverse=True)
+        self.fields["source"].choices = [("", "Everywhere"), *((name, sources.label(name)) for name in names)]  # type: ignore[attr-defined]
+        self.fields["year"].choices = [("", "Any year"), *((str(year), str(year)) for year in years)]  # type: ignore[attr-defined]
+
+    def samples(self) -> SampleQuerySet:
+        self.is_valid()
+        asked = self.cleaned_data
+        found = SampleQuerySet(Sample).filter(voice=self.voice)
+        if words := asked.get("q"):
+            found = found.filter(Q(title__icontains=words) | Q(text__icontains=words))
+        if asked.get("show") in {"in", "out"}:
+            found = found.filter(included=asked["show"] == "in")
+        if asked.get("show") == "flagged":
+            found = found.exclude(flags=[])
+        if asked.get("source"):
+            found = found.filter(source=asked["source"])
+        if asked.get("year"):
+            found = found.filter(date__year=int(asked["year"]))
+        return found
 
 
 class BriefsForm(forms.Form):

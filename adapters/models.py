@@ -12,6 +12,7 @@ from django.db.models import Count, Exists, F, Max, OuterRef, Q, Subquery, Sum
 from django.db.models.functions import Coalesce
 
 from accounts.models import User
+from adapters import sources
 
 
 class VoiceQuerySet(models.QuerySet["Voice"]):
@@ -40,6 +41,7 @@ class Voice(models.Model):
     recipe = models.JSONField(
         null=True, blank=True, help_text="How its next trainings are done; empty is what suits the amount of writing."
     )
+    kept_rules = models.JSONField(default=list, blank=True, help_text="Cleaning rules that its author has overruled.")
     created_at = models.DateTimeField(auto_now_add=True)
 
     objects: ClassVar[models.Manager[Voice]] = VoiceQuerySet.as_manager()
@@ -58,6 +60,8 @@ class Voice(models.Model):
 
 
 class ImportJob(models.Model):
+    """Files or an address brought in at once. What was found stays, so that it can be ticked in later."""
+
     class State(models.TextChoices):
         QUEUED = "queued"
         RUNNING = "running"
@@ -65,6 +69,7 @@ class ImportJob(models.Model):
 
     voice = models.ForeignKey(Voice, on_delete=models.CASCADE, related_name="imports")
     state = models.CharField(max_length=10, choices=State, default=State.QUEUED)
+    authors = models.JSONField(default=list, blank=True, help_text="Whose posts are taken; empty until all are read.")
     created_at = models.DateTimeField(auto_now_add=True)
     heartbeat_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
@@ -83,24 +88,34 @@ class SampleQuerySet(models.QuerySet["Sample"]):
     def included(self) -> SampleQuerySet:
         return self.filter(included=True)
 
+    def listed(self) -> SampleQuerySet:
+        """Without the long columns."""
+        return self.defer("text", "full", "cuts", "original", "signature")
+
 
 class Sample(models.Model):
     """One post, as the model will read it, beside what was brought in."""
 
-    class Source(models.TextChoices):
-        PASTE = "paste", "Pasted"
-        UPLOAD = "upload", "Uploaded"
+    PASTE: ClassVar = "paste"
+    UPLOAD: ClassVar = "upload"
 
     voice = models.ForeignKey(Voice, on_delete=models.CASCADE, related_name="samples")
-    source = models.CharField(max_length=20, choices=Source)
-    external_id = models.CharField(max_length=300, blank=True, help_text="What the source calls it: a file name.")
+    source = models.CharField(max_length=20, help_text="Pasted, uploaded as a file of its own, or the export's format.")
+    external_id = models.CharField(max_length=300, blank=True, help_text="What its source calls it: id, file name.")
     title = models.CharField(max_length=300, blank=True)
+    author = models.CharField(max_length=200, blank=True, help_text="Whom the source names.")
     date = models.DateField(null=True, blank=True)
     original = models.TextField(help_text="What was brought in, unchanged.")
+    full = models.TextField(blank=True, help_text="All of its words; empty when the model reads all of them.")
+    cuts = models.JSONField(default=list, blank=True, help_text="Start, end and rule of what is no prose.")
+    kept_rules = models.JSONField(default=list, blank=True, help_text="Rules that its author has overruled here.")
     text = models.TextField(help_text="What the model reads.")
     content_hash = models.CharField(max_length=64)
     words = models.PositiveIntegerField()
     tokens = models.PositiveIntegerField()
+    flags = models.JSONField(default=list, blank=True, help_text="What its author should look at.")
+    signature = models.BinaryField(null=True, blank=True, help_text="By which near-duplicates are found.")
+    like = models.ForeignKey("self", on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
     included = models.BooleanField(default=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
@@ -109,32 +124,72 @@ class Sample(models.Model):
     class Meta:
         ordering = ["-date", "-created_at", "-pk"]
         constraints = [models.UniqueConstraint(fields=["voice", "content_hash"], name="sample_text_unique_per_voice")]
+        indexes = [models.Index(fields=["voice", "source", "external_id"], name="sample_by_source")]
 
     def __str__(self) -> str:
         return self.title or self.text[:60]
 
+    @property
+    def whole(self) -> str:
+        """All of its words, those that the model does not read as well."""
+        return self.full or self.text
 
-class ImportItem(models.Model):
-    """One uploaded file and what became of it."""
+    @property
+    def source_label(self) -> str:
+        """For people."""
+        return sources.label(self.source)
 
-    class State(models.TextChoices):
-        WAITING = "waiting"
-        IMPORTED = "imported"
-        SKIPPED = "skipped"
 
-    job = models.ForeignKey(ImportJob, on_delete=models.CASCADE, related_name="items")
+class ImportFile(models.Model):
+    """One uploaded file, kept until it is read, or the address of one."""
+
+    job = models.ForeignKey(ImportJob, on_delete=models.CASCADE, related_name="files")
     name = models.CharField(max_length=300)
-    file = models.FileField(upload_to="imports/%Y/%m/")
-    state = models.CharField(max_length=10, choices=State, default=State.WAITING)
-    reason = models.CharField(max_length=300, blank=True)
+    file = models.FileField(upload_to="imports/%Y/%m/", blank=True)
+    address = models.CharField(max_length=500, blank=True, help_text="Of a feed or a page.")
+    size = models.PositiveBigIntegerField(default=0, help_text="Bytes.")
+    source = models.CharField(max_length=20, blank=True, help_text="The format that was found.")
     attempts = models.PositiveSmallIntegerField(default=0, help_text="How often reading it was begun.")
-    sample = models.ForeignKey(Sample, on_delete=models.SET_NULL, null=True, blank=True)
+    done = models.BooleanField(default=False)
 
     class Meta:
         ordering = ["pk"]
 
     def __str__(self) -> str:
         return self.name
+
+
+class ImportItem(models.Model):
+    """One post that was found and what became of it."""
+
+    class State(models.TextChoices):
+        FOUND = "found", "Not taken"
+        IMPORTED = "imported"
+        UPDATED = "updated"
+        UNCHANGED = "unchanged"
+        SKIPPED = "skipped", "Left out"
+
+    TAKEN: ClassVar = (State.IMPORTED, State.UPDATED, State.UNCHANGED)
+
+    job = models.ForeignKey(ImportJob, on_delete=models.CASCADE, related_name="items")
+    file = models.ForeignKey(ImportFile, on_delete=models.CASCADE, null=True, blank=True, related_name="items")
+    source = models.CharField(max_length=20, blank=True)
+    external_id = models.CharField(max_length=300)
+    title = models.CharField(max_length=300, blank=True)
+    author = models.CharField(max_length=200, blank=True)
+    date = models.DateField(null=True, blank=True)
+    words = models.PositiveIntegerField(default=0)
+    state = models.CharField(max_length=10, choices=State, default=State.FOUND)
+    held = models.CharField(max_length=20, blank=True, help_text="Why it is off until its author ticks it in.")
+    reason = models.CharField(max_length=500, blank=True, help_text="Why it is left out.")
+    content = models.JSONField(null=True, blank=True, help_text="The post, as long as it is not taken.")
+    sample = models.ForeignKey(Sample, on_delete=models.SET_NULL, null=True, blank=True)
+
+    class Meta:
+        ordering = ["pk"]
+
+    def __str__(self) -> str:
+        return self.title or self.external_id
 
 
 class TrainingJobQuerySet(models.QuerySet["TrainingJob"]):

@@ -13,5 +13,5 @@ def newest(each: int) -> list[Item]:
     posts = []
     for author in sorted((ROOT / "demo").iterdir()):
         files = sorted(author.glob("*.md"))[-each:]
-        posts += [item for path in files for item in read(File(name=path.name, data=path.read_bytes()))]
+        posts += [item for path in files for item in read(File.at(path, path.name))]
     return posts

@@ -7,6 +7,8 @@ import codecs
 import re
 import unicodedata
 
+from ftfy import fix_encoding
+
 # The longer marks first: UTF-32's begins with UTF-16's.
 _MARKS = (
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -19,6 +21,13 @@ _LINE_END = re.compile(r"\r\n?|[\u2028\x85]")
 _BLANK_LINES = re.compile(r"\n(?:[^\S\n]*\n)+|\u2029")
 # Everything below space but tab and line feed, and marks that are not seen: BOM, zero-width space, soft hyphen.
 _UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x84\x86-\x9f\ufeff\u200b\xad]")
+# UTF-8 that was read as Windows-1252 and saved again: “â€™” for an apostrophe, “Ã©” for é, “Â£” for £.
+_MISREAD = re.compile(
+    "â(?:€[\x80-\x9f™œ“”˜¦¢š›¡º°-]|[\x80-\x9f†‚„][\x80-\xbf™œ“”˜])|Ã[\x80-\xbf€‚ƒ„…†‡ˆ‰Š‹ŒŽ‘’“”•–—˜™š›œžŸ]|Â[\xa0-\xbf]"
+)
+_ABOUT_ENCODINGS = re.compile(
+    r"\b(?:mojibake|utf-?8|unicode|latin-?1|encodings?|windows-1252|iso-8859)\b", re.IGNORECASE
+)
 _CONTROL = re.compile("[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
 
 
@@ -37,8 +46,25 @@ def decode(data: bytes) -> str:
         # Windows-1252 gives a meaning to nearly every byte: pictures decode too, and show by their control characters.
         if "\0" in text or len(_CONTROL.findall(text)) * 100 > len(text):
             break
-        return text
+        return repaired(text)
     raise NotText("neither UTF-8, UTF-16 nor Windows-1252")
+
+
+def repaired(text: str) -> str:
+    """`text` as it was before a program misread its encoding, where that is clearly what happened.
+
+    It is clear where most of what is beyond ASCII looks like it, and the text is not about encodings: some writers
+    show such characters on purpose.
+    """
+    if text.isascii():
+        return text
+    misread = _MISREAD.findall(text)
+    if not misread or _ABOUT_ENCODINGS.search(text):
+        return text
+    others = sum(not letter.isascii() for letter in text) - sum(map(len, misread))
+    if others > len(misread) if len(misread) > 1 else others:
+        return text
+    return "\n".join(fix_encoding(line) if _MISREAD.search(line) else line for line in text.split("\n"))
 
 
 def tidy(text: str) -> str:

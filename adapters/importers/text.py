@@ -4,6 +4,7 @@ Knows titles on the first line and hard-wrapped lines. Knows nothing of markup."
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
 from adapters.errors import say
 from adapters.importers.dates import day_in_name
@@ -13,13 +14,17 @@ from adapters.importers.item import File, Item
 LONGEST_TITLE = 120
 
 
+FORMAT: Final = "text"
+LABEL: Final = "Plain text"
+
+
 def detect(file: File) -> bool:
     return file.suffix in {".txt", ".text"}
 
 
 def items(file: File) -> Iterator[Item]:
     try:
-        original = decode(file.data)
+        original = decode(file.read())
     except NotText:
         yield Item(external_id=file.name, reason=say("import.not_text"))
         return

@@ -5,7 +5,16 @@ from adapters.errors import UserError
 from adapters.services.briefs import default_briefs
 from adapters.services.checkpoints import sweep_checkpoints
 from adapters.services.estimates import Standing, standing
-from adapters.services.imports import run_import, start_import, sweep_imports
+from adapters.services.flags import FLAGS, review
+from adapters.services.imports import (
+    authors_of,
+    choose_authors,
+    run_import,
+    start_import,
+    start_import_from,
+    sweep_imports,
+    take_in,
+)
 from adapters.services.meter import Meter, measure
 from adapters.services.queue import queue_position
 from adapters.services.sweeping import sweep_training
@@ -19,34 +28,56 @@ from adapters.services.training import (
 )
 from adapters.services.versions import Resolved, make_live, resolve
 from adapters.services.voices import create_voice, delete_voice, rename_voice
-from adapters.services.writing import add_text, delete_sample, set_included
+from adapters.services.writing import (
+    add_text,
+    as_markdown,
+    cuts_of,
+    delete_sample,
+    overrule,
+    overrule_all,
+    set_all_included,
+    set_included,
+    words_cut,
+)
 
 __all__ = [
+    "FLAGS",
     "Meter",
     "Resolved",
     "Standing",
     "UserError",
     "add_text",
+    "as_markdown",
+    "authors_of",
     "cancel_training",
+    "choose_authors",
     "continue_training",
     "create_voice",
+    "cuts_of",
     "default_briefs",
     "delete_sample",
     "delete_voice",
     "expected_recipe",
     "make_live",
     "measure",
+    "overrule",
+    "overrule_all",
     "queue_position",
     "rename_voice",
     "requeue_training",
     "resolve",
+    "review",
     "run_import",
+    "set_all_included",
     "set_included",
     "set_recipe",
     "standing",
     "start_import",
+    "start_import_from",
     "submit_training",
     "sweep_checkpoints",
     "sweep_imports",
     "sweep_training",
+    "take_in",
+    "words_cut",
 ]

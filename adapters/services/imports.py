@@ -1,15 +1,19 @@
-"""Imports: uploaded files kept on disk, read one by one by a worker, and gone when they are read.
-Knows jobs, items and their moves. Knows nothing of formats or encodings."""
+"""Imports: uploaded files kept on disk, read by a worker, and gone when they are read; what was found stays.
+Knows jobs, files, items and their moves. Knows nothing of formats or encodings."""
 
 from __future__ import annotations
 
 import logging
 import threading
 import uuid
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import Final
+from itertools import islice
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlsplit
 
 from django.core.files import File as DjangoFile
 from django.core.files.storage import default_storage
@@ -17,21 +21,27 @@ from django.db import connection, transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
-from adapters import importers
+from adapters import importers, sources
 from adapters.errors import UserError, say
-from adapters.importers import File, Item
-from adapters.models import ImportItem, ImportJob, Sample, Voice
+from adapters.importers import Cut, File, Held, Item
+from adapters.importers.fetch import fetch
+from adapters.models import ImportFile, ImportItem, ImportJob, Sample, Voice
 from adapters.services import base, bells
+from adapters.services.flags import review
 from adapters.services.stopping import STOPPING
-from adapters.services.writing import keep
+from adapters.services.writing import cut_repeats, keep_all
+from adapters.style.meter import words
 
 log = logging.getLogger(__name__)
+State = ImportItem.State
 
 # A job that has been silent for this long has lost its worker, or its message.
 SILENCE: Final = timedelta(seconds=30)
 HEARTBEAT: Final = 5.0
 # A file whose reading killed its worker so often is left out, or it would do so for ever.
 ATTEMPTS: Final = 3
+# Posts that are written to the database at once.
+AT_ONCE: Final = 100
 
 
 def start_import(*, voice: Voice, uploads: Sequence[DjangoFile[bytes]]) -> ImportJob:
@@ -52,32 +62,89 @@ def start_import(*, voice: Voice, uploads: Sequence[DjangoFile[bytes]]) -> Impor
     return job
 
 
-def _add(job: ImportJob, upload: DjangoFile[bytes], saved: list[str]) -> None:
-    item = ImportItem(job=job, name=(upload.name or "")[-300:])
-    if upload.size > importers.LARGEST:
-        item.state, item.reason = ImportItem.State.SKIPPED, importers.too_large(upload.size)
-    else:
-        # On disk it gets a name of ours: nothing that somebody typed becomes a path.
-        name = uuid.uuid4().hex
-        saved.append(item.file.field.generate_filename(item, name))  # first: a full disk leaves half a file
-        item.file.save(name, upload, save=False)
-    item.save()
+def start_import_from(*, voice: Voice, address: str) -> ImportJob:
+    """Have the feed or page at an address read. Raises UserError for what is none."""
+    address = address.strip()
+    if address and "://" not in address:
+        address = f"https://{address}"
+    if len(address) > 500 or not _is_address(address):
+        raise UserError("import.no_address")
+    with transaction.atomic():
+        job = ImportJob.objects.create(voice=voice, heartbeat_at=timezone.now())
+        ImportFile.objects.create(job=job, name=address[:300], address=address)
+        bells.ring(bells.IMPORT, job.pk)
+    return job
 
 
 def run_import(*, job_id: int) -> None:
-    """Read every waiting file of a queued job. Does nothing when the job is somebody else's."""
+    """Read every waiting file of a queued job, and take what is its author's. Does nothing when the job is somebody
+    else's."""
     if STOPPING.is_set():
         return
     if not _move(job_id, ImportJob.State.QUEUED, ImportJob.State.RUNNING):
         return
-    base.folder()  # without a base model nothing can be counted: better to fail here than to spend the items' attempts
+    base.folder()  # without a base model nothing can be counted: better to fail here than to spend the files' attempts
+    job = ImportJob.objects.select_related("voice").get(pk=job_id)
     with _beating(job_id):
-        for item_id in _waiting(job_id):
+        for file in ImportFile.objects.filter(job=job, done=False):
             if STOPPING.is_set():
                 _requeue(job_id)
                 return
-            _read(item_id)
+            _read(file)
+        if ImportFile.objects.filter(job=job, done=False).exists():
+            return  # another worker reads one; who is last goes on
+        _choose_authors(job)
+        if not _take(job, ImportItem.objects.filter(job=job, state=State.FOUND, held="")):
+            _requeue(job_id)
+            return
+        _look_over(job.voice)
     _finish(job_id)
+
+
+def take_in(*, job: ImportJob, items: Collection[int]) -> int:
+    """Import items of a finished job that were held back, as their author ticked; how many became texts."""
+    chosen = ImportItem.objects.filter(job=job, state=State.FOUND, pk__in=items)
+    taken = list(chosen.values_list("pk", flat=True))
+    _take(job, chosen)
+    _look_over(job.voice)
+    return ImportItem.objects.filter(pk__in=taken, state__in=ImportItem.TAKEN).count()
+
+
+@transaction.atomic
+def choose_authors(*, job: ImportJob, authors: Collection[str]) -> None:
+    """Take the posts of these authors, and give back what the job had brought in of all others."""
+    job.authors = sorted(authors)
+    job.save(update_fields=["authors"])
+    for item in ImportItem.objects.filter(job=job).exclude(author="").select_related("sample"):
+        theirs = _is_of(item.author, authors)
+        if theirs and item.held == Held.OTHER_AUTHOR:
+            item.held = ""
+            item.save(update_fields=["held"])
+        elif not theirs and item.state == State.IMPORTED and item.sample is not None:
+            item.content, item.held, item.state = _content_of(item.sample), Held.OTHER_AUTHOR, State.FOUND
+            item.sample.delete()
+            item.sample = None
+            item.save(update_fields=["content", "held", "state", "sample"])
+        elif not theirs and item.state == State.FOUND and not item.held:
+            item.held = Held.OTHER_AUTHOR
+            item.save(update_fields=["held"])
+    _take(job, ImportItem.objects.filter(job=job, state=State.FOUND, held=""))
+    _look_over(job.voice)
+
+
+def _look_over(voice: Voice) -> None:
+    """What can only be seen of all texts together."""
+    cut_repeats(voice=voice)
+    review(voice=voice)
+
+
+def authors_of(job: ImportJob) -> list[tuple[str, int]]:
+    """Whom the files name, and how many posts of theirs there are; who wrote most comes first."""
+    counts: Counter[str] = Counter()
+    found = ImportItem.objects.filter(job=job).exclude(author="").exclude(state=State.SKIPPED, sample=None)
+    for author in found.values_list("author", flat=True):
+        counts.update(_names(author))
+    return sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
 
 
 def sweep_imports() -> None:
@@ -89,8 +156,174 @@ def sweep_imports() -> None:
             bells.ring(bells.IMPORT, job.pk)
 
 
-def _waiting(job_id: int) -> list[int]:
-    return list(ImportItem.objects.filter(job=job_id, state=ImportItem.State.WAITING).values_list("pk", flat=True))
+def _add(job: ImportJob, upload: DjangoFile[bytes], saved: list[str]) -> None:
+    row = ImportFile(job=job, name=(upload.name or "")[-300:], size=upload.size)
+    if upload.size > importers.LARGEST:
+        row.done = True
+        row.save()
+        _leave_out(row, importers.too_large(upload.size))
+        return
+    # On disk it gets a name of ours: nothing that somebody typed becomes a path.
+    name = uuid.uuid4().hex
+    saved.append(row.file.field.generate_filename(row, name))  # first: a full disk leaves half a file
+    row.file.save(name, upload, save=False)
+    row.save()
+
+
+def _read(file: ImportFile) -> None:
+    """Write down what is in the file, all of it or nothing."""
+    waiting = ImportFile.objects.filter(pk=file.pk, done=False)
+    waiting.update(attempts=F("attempts") + 1)  # for itself: it stands even if this worker dies of the file
+    with transaction.atomic():
+        locked = waiting.select_for_update(skip_locked=True, of=("self",)).select_related("job").first()
+        if locked is None:
+            return  # another worker reads it, or has read it
+        try:
+            with transaction.atomic():
+                _write_down(locked)
+        except Exception:  # whatever one strange file does to a parser, the others are read
+            log.exception("import file %s could not be read", file.pk)
+            _leave_out(locked, say("import.unreadable"))
+        waiting.update(done=True, source=locked.source)
+    _forget(file)
+
+
+def _write_down(file: ImportFile) -> None:
+    if file.attempts > ATTEMPTS:
+        _leave_out(file, say("import.unreadable"))
+        return
+    lost: list[str] = []
+    try:
+        content = _content_in(file, lost)
+    except importers.Unreadable as error:
+        _leave_out(file, str(error))
+        return
+    try:
+        importer = importers.importer_of(content)
+    except importers.Unreadable:  # `read` says why
+        importer = None
+    loose = importer is None or importer.FORMAT in sources.LOOSE
+    file.source = Sample.UPLOAD if importer is None or loose else importer.FORMAT
+    for some in _batches(importers.read(content), AT_ONCE):
+        ImportItem.objects.bulk_create(_row(file, item) for item in some)
+    for sentence in lost:
+        _leave_out(file, sentence)
+
+
+def _content_in(file: ImportFile, lost: list[str]) -> File:
+    if file.address:
+        return fetch(file.address, on_damage=lost.append)
+    return File.at(Path(file.file.path), file.name)
+
+
+def _is_address(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        return parts.scheme in {"http", "https"} and "." in (parts.hostname or "") and parts.port != 0
+    except ValueError:  # a port that is no number
+        return False
+
+
+def _row(file: ImportFile, item: Item) -> ImportItem:
+    return ImportItem(
+        job=file.job,
+        file=file,
+        source=file.source,
+        external_id=_short(item.external_id, 300),
+        title=item.title[:300],
+        author=item.author[:200],
+        date=item.date,
+        words=words(item.read),
+        state=State.SKIPPED if item.reason else State.FOUND,
+        held=item.held or "",
+        reason=item.reason[:500],
+        content=None if item.reason else _content(item),
+    )
+
+
+def _choose_authors(job: ImportJob) -> None:
+    """Who wrote most of what is there is the author, as long as nobody has said otherwise."""
+    counts = authors_of(job)
+    if job.authors or not counts:
+        return
+    job.authors = [counts[0][0]]
+    job.save(update_fields=["authors"])
+    others = [
+        item.pk
+        for item in ImportItem.objects.filter(job=job, state=State.FOUND).exclude(author="").only("pk", "author")
+        if not _is_of(item.author, job.authors)
+    ]
+    ImportItem.objects.filter(pk__in=others).update(held=Held.OTHER_AUTHOR)
+
+
+def _take(job: ImportJob, found: Any) -> bool:
+    """Keep the posts of these items, some at a time; False when the worker has to stop in between."""
+    for pks in _batches(list(found.values_list("pk", flat=True)), AT_ONCE):
+        if STOPPING.is_set():
+            return False
+        with transaction.atomic():
+            rows = list(ImportItem.objects.filter(pk__in=pks, state=State.FOUND).select_for_update(of=("self",)))
+            for source in {row.source for row in rows}:
+                _settle(job, source, [row for row in rows if row.source == source])
+    return True
+
+
+def _settle(job: ImportJob, source: str, rows: Sequence[ImportItem]) -> None:
+    items = [_item(row) for row in rows]
+    for row, kept in zip(rows, keep_all(voice=job.voice, source=source, items=items), strict=True):
+        row.state, row.reason, row.content = kept.state, kept.reason, None
+        row.sample = kept.sample if kept.state in ImportItem.TAKEN else None
+        row.held = "" if kept.state in ImportItem.TAKEN else row.held
+    ImportItem.objects.bulk_update(rows, ["state", "reason", "content", "sample", "held"])
+
+
+def _content(item: Item) -> dict[str, Any]:
+    return {
+        "text": item.text,
+        "cuts": [[cut.start, cut.end, cut.rule] for cut in item.cuts],
+        "original": item.original,
+    }
+
+
+def _content_of(sample: Sample) -> dict[str, Any]:
+    return {"text": sample.whole, "cuts": sample.cuts, "original": sample.original}
+
+
+def _item(row: ImportItem) -> Item:
+    content = row.content or {"text": "", "cuts": [], "original": ""}
+    return Item(
+        external_id=row.external_id,
+        title=row.title,
+        author=row.author,
+        date=row.date,
+        text=content["text"],
+        cuts=tuple(Cut(start=start, end=end, rule=rule) for start, end, rule in content["cuts"]),
+        original=content["original"],
+    )
+
+
+def _leave_out(file: ImportFile, reason: str) -> None:
+    ImportItem.objects.create(
+        job=file.job, file=file, external_id=_short(file.name, 300), state=State.SKIPPED, reason=reason
+    )
+
+
+def _batches(some: Iterable[Any], size: int) -> Iterator[list[Any]]:
+    rest = iter(some)
+    while found := list(islice(rest, size)):
+        yield found
+
+
+def _names(authors: str) -> list[str]:
+    return [name.strip() for name in authors.split(",") if name.strip()]
+
+
+def _is_of(author: str, chosen: Iterable[str]) -> bool:
+    return not author or bool(set(_names(author)) & set(chosen))
+
+
+def _short(name: str, most: int) -> str:
+    return name[-most:].replace("\0", "")
 
 
 def _move(job_id: int, old: ImportJob.State, new: ImportJob.State) -> bool:
@@ -104,54 +337,18 @@ def _requeue(job_id: int) -> None:
 
 
 def _finish(job_id: int) -> None:
-    if _waiting(job_id):  # another worker holds one; the one that is last finishes
-        return
-    for item in ImportItem.objects.filter(job=job_id).exclude(file=""):
-        _forget(item)  # left by a worker that died between keeping the text and deleting the file
+    for file in ImportFile.objects.filter(job=job_id).exclude(file=""):
+        _forget(file)  # left by a worker that died between writing down and deleting
     now = timezone.now()
     ImportJob.objects.filter(pk=job_id, state=ImportJob.State.RUNNING).update(
         state=ImportJob.State.FINISHED, heartbeat_at=now, finished_at=now
     )
 
 
-def _read(item_id: int) -> None:
-    waiting = ImportItem.objects.filter(pk=item_id, state=ImportItem.State.WAITING)
-    if not waiting.update(attempts=F("attempts") + 1):
-        return
-    item = ImportItem.objects.select_related("job__voice").get(pk=item_id)
-    found = []
-    if item.attempts <= ATTEMPTS:
-        try:
-            with item.file.open("rb") as stream:
-                found = list(importers.read(File(name=item.name, data=stream.read())))
-        except Exception:  # whatever one strange file does to a parser, the others are read
-            log.exception("import item %s could not be read", item.pk)
-    found = found or [Item(external_id=item.name, reason=say("import.unreadable"))]
-    with transaction.atomic():
-        if not waiting.select_for_update().exists():
-            return  # another worker was quicker
-        for index, post in enumerate(found):
-            # A file with several posts gets a row for each, so that none goes without a word.
-            row = item if index == 0 else ImportItem(job=item.job, name=post.external_id[-300:])
-            _settle(row, post)
-    _forget(item)
-
-
-def _settle(row: ImportItem, post: Item) -> None:
-    row.state, row.reason = ImportItem.State.SKIPPED, post.reason
-    if not post.reason:
-        try:
-            row.sample = keep(voice=row.job.voice, source=Sample.Source.UPLOAD, item=post)
-            row.state = ImportItem.State.IMPORTED
-        except UserError as error:
-            row.reason = str(error)
-    row.save()
-
-
-def _forget(item: ImportItem) -> None:
-    if item.file:
-        default_storage.delete(str(item.file))
-        ImportItem.objects.filter(pk=item.pk).update(file="")
+def _forget(file: ImportFile) -> None:
+    if file.file:
+        default_storage.delete(str(file.file))
+        ImportFile.objects.filter(pk=file.pk).update(file="")
 
 
 @contextmanager

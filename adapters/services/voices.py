@@ -11,7 +11,7 @@ from django.utils.text import slugify
 
 from accounts.models import User
 from adapters.errors import UserError
-from adapters.models import ImportItem, TrainingJob, Version, Voice
+from adapters.models import ImportFile, TrainingJob, Version, Voice
 from adapters.services import bells, checkpoints
 from adapters.services.versions import store
 
@@ -51,7 +51,7 @@ def delete_voice(*, voice: Voice) -> None:
         # In the order in which a finishing job takes the rows, or each would wait for the other.
         Voice.objects.select_for_update().filter(pk=voice.pk).first()
         digests = set(Version.objects.filter(voice=voice).values_list("digest", flat=True))
-        uploads = [str(item.file) for item in ImportItem.objects.filter(job__voice=voice).exclude(file="")]
+        uploads = [str(item.file) for item in ImportFile.objects.filter(job__voice=voice).exclude(file="")]
         trainings = list(TrainingJob.objects.filter(voice=voice).values_list("pk", flat=True))
         voice.delete()
         transaction.on_commit(lambda: _delete_files(digests, uploads, trainings))

@@ -1,21 +1,46 @@
-"""Writing: texts kept as samples, included, left out, deleted.
+"""Writing: texts kept as samples, brought up to date, included, left out, deleted.
 Knows when two texts are the same one. Knows nothing of files or jobs."""
 
 from __future__ import annotations
 
 import hashlib
+import tempfile
+import zipfile
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import date as Date
-from typing import Final
+from typing import IO, Any, Final
 
-from adapters.errors import UserError
-from adapters.importers import LARGEST, Item
+import yaml
+from django.db import transaction
+from django.utils.text import slugify
+
+from adapters.errors import UserError, say
+from adapters.importers import LONGEST, Cut, Item, reading, repeats
+from adapters.importers.cleaning import clean
 from adapters.importers.decode import one_line, tidy
+from adapters.importers.marked import Marked
 from adapters.importers.text import split_title, unwrap
-from adapters.models import Sample, Voice
+from adapters.models import ImportItem, Sample, SampleQuerySet, Voice
 from adapters.services.base import count_tokens
+from adapters.services.flags import flags_of
+from adapters.style import likeness
 from adapters.style.meter import words
 
 LONGEST_TITLE: Final = 300
+State = ImportItem.State
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kept:
+    """What became of a text."""
+
+    state: ImportItem.State
+    """Imported, updated, unchanged or skipped."""
+    sample: Sample | None
+    """The one that it is, or that it is the same as."""
+    reason: str = ""
+    """Why it is skipped, as a sentence."""
 
 
 def add_text(*, voice: Voice, text: str, title: str = "", date: Date | None = None) -> Sample:
@@ -23,33 +48,105 @@ def add_text(*, voice: Voice, text: str, title: str = "", date: Date | None = No
 
     Raises UserError when it is empty, too large, or there already.
     """
-    if (size := len(text.encode())) > LARGEST:
-        raise UserError("writing.too_large", size=round(size / 1e6, 1), limit=LARGEST // 1_000_000)
+    if (size := len(text.encode())) > LONGEST:
+        raise UserError("writing.too_large", size=round(size / 1e6, 1), limit=LONGEST // 1_000_000)
     body = unwrap(tidy(text))
     if not title.strip():
         title, body = split_title(body)
     if not body:
         raise UserError("writing.empty")
-    item = Item(external_id="", title=one_line(title), date=date, text=body, original=text)
-    return keep(voice=voice, source=Sample.Source.PASTE, item=item)
+    marked = clean(Marked(text=body))
+    item = Item(external_id="", title=one_line(title), date=date, text=marked.text, cuts=marked.cuts, original=text)
+    if not item.read:
+        raise UserError("import.nothing_to_read")
+    [kept] = keep_all(voice=voice, source=Sample.PASTE, items=[item])
+    if kept.state == State.SKIPPED or kept.sample is None:
+        raise UserError("import.duplicate", title=_named(kept.sample))
+    return kept.sample
 
 
-def keep(*, voice: Voice, source: Sample.Source, item: Item) -> Sample:
-    """Keep a text that was found, included from the start. Raises UserError when the voice has it already."""
-    fields = {
-        "source": source,
-        "external_id": item.external_id[:300],
-        "title": item.title[:LONGEST_TITLE],
-        "date": item.date,
-        "original": item.original,
-        "text": item.text,
-        "words": words(item.text),
-        "tokens": count_tokens(item.text),
-    }
-    sample, made = Sample.objects.get_or_create(voice=voice, content_hash=hash_of(item.text), defaults=fields)
-    if not made:
-        raise UserError("import.duplicate", title=shorten(str(sample) or sample.external_id))
-    return sample
+@transaction.atomic
+def keep_all(*, voice: Voice, source: str, items: Sequence[Item]) -> list[Kept]:
+    """Keep texts that were found, each included from the start unless it repeats another; in their order.
+
+    One that the source has given before, under the same id, is brought up to date. One whose words stand here already
+    under another id is skipped.
+    """
+    Voice.objects.select_for_update().get(pk=voice.pk)  # two imports at once would keep the same text twice
+    hashes = [hash_of(item.text) for item in items]
+    by_hash = {sample.content_hash: sample for sample in _of(voice, content_hash__in=hashes)}
+    ids = {item.external_id[:300] for item in items if item.external_id}
+    by_id: dict[str, list[Sample]] = {}
+    for sample in _of(voice, source=source, external_id__in=ids):
+        by_id.setdefault(sample.external_id, []).append(sample)
+    made: list[Sample] = []
+    kept: list[Kept] = []
+    for item, digest in zip(items, hashes, strict=True):
+        name = item.external_id[:300]
+        signature = likeness.signature(item.read)
+        same = by_hash.get(digest)
+        known = _earlier(source, by_id.get(name, []), same, signature)
+        if same is not None and same is not known and (known is None or same.pk != known.pk):
+            kept.append(Kept(state=State.SKIPPED, sample=same, reason=say("import.duplicate", title=_named(same))))
+            continue
+        if known is not None and known.pk is None:  # one file gives two posts one id
+            kept.append(Kept(state=State.SKIPPED, sample=known, reason=say("import.duplicate", title=_named(known))))
+            continue
+        overruled = {*voice.kept_rules, *(known.kept_rules if known else ())}
+        fields = {**_fields(item, overruled), "content_hash": digest, "signature": signature}
+        if known is None:
+            sample = Sample(voice=voice, source=source, external_id=name, **fields)
+            made.append(sample)
+            kept.append(Kept(state=State.IMPORTED, sample=sample))
+        else:
+            sample = known
+            shown = ("content_hash", "title", "date", "author")
+            changed = any(getattr(known, field) != fields[field] for field in shown)
+            if changed:
+                Sample.objects.filter(pk=known.pk).update(**fields)
+            kept.append(Kept(state=State.UPDATED if changed else State.UNCHANGED, sample=known))
+        by_hash[digest] = sample
+        if name and sample is not known:
+            by_id.setdefault(name, []).append(sample)
+    Sample.objects.bulk_create(made)
+    return kept
+
+
+def overrule(*, sample: Sample, rule: str, kept: bool) -> None:
+    """Whether the model reads what `rule` cuts out of this text."""
+    rules = set(sample.kept_rules) - {rule} | ({rule} if kept else set())
+    sample.kept_rules = sorted(rules)
+    _reread([sample], sample.voice)
+
+
+@transaction.atomic
+def overrule_all(*, voice: Voice, rule: str, kept: bool) -> int:
+    """Whether the model reads what `rule` cuts out of any text of the voice, those to come as well; how many change."""
+    rules = set(voice.kept_rules) - {rule} | ({rule} if kept else set())
+    voice.kept_rules = sorted(rules)
+    voice.save(update_fields=["kept_rules"])
+    concerned = [
+        sample
+        for sample in Sample.objects.filter(voice=voice).exclude(cuts=[]).defer("original", "signature")
+        if any(cut[2] == rule for cut in sample.cuts)
+    ]
+    _reread(concerned, voice)
+    return len(concerned)
+
+
+@transaction.atomic
+def cut_repeats(*, voice: Voice) -> int:
+    """Cut out what stands at the beginning or the end of many of the voice's texts; how many texts change."""
+    samples = Sample.objects.filter(voice=voice).order_by("pk").defer("original", "signature")
+    found = repeats.common(_marked(sample) for sample in samples.iterator(chunk_size=200))
+    changed = []
+    for sample in samples.iterator(chunk_size=200) if found else ():
+        marked = repeats.repeated(_marked(sample), found)
+        if len(marked.cuts) > len(sample.cuts):
+            sample.full, sample.cuts = marked.text, [[cut.start, cut.end, cut.rule] for cut in marked.cuts]
+            changed.append(sample)
+    _reread(changed, voice)
+    return len(changed)
 
 
 def set_included(*, sample: Sample, included: bool) -> None:
@@ -58,9 +155,47 @@ def set_included(*, sample: Sample, included: bool) -> None:
     sample.included = included
 
 
+def set_all_included(*, samples: SampleQuerySet, included: bool) -> int:
+    """The same for several; how many there are."""
+    return samples.update(included=included)
+
+
+def words_cut(*, sample: Sample, rule: str) -> int:
+    """How many words of it the rule is about."""
+    return sum(words(sample.whole[cut.start : cut.end]) for cut in cuts_of(sample) if cut.rule == rule)
+
+
+def as_markdown(*, voice: Voice) -> IO[bytes]:
+    """A zip with every text as the model reads it, in Markdown with front matter; what is left out lies in a folder of
+    its own."""
+    made = tempfile.TemporaryFile()  # noqa: SIM115  (who sends it closes it)
+    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as archive:
+        used: set[str] = set()
+        for sample in Sample.objects.filter(voice=voice).defer("original", "full", "cuts").iterator(chunk_size=200):
+            folder = "" if sample.included else "left out/"
+            name = f"{folder}{sample.date or 'undated'}-{slugify(sample.title)[:60] or 'untitled'}"
+            while name in used:
+                name += "-again"
+            used.add(name)
+            archive.writestr(f"{name}.md", _with_front_matter(sample))
+    made.seek(0)
+    return made
+
+
+def _with_front_matter(sample: Sample) -> str:
+    fields = {"title": sample.title, "date": sample.date, "author": sample.author, "source": sample.source}
+    head = yaml.safe_dump({key: value for key, value in fields.items() if value}, allow_unicode=True, sort_keys=False)
+    return f"---\n{head}---\n\n{sample.text}\n"
+
+
 def delete_sample(*, sample: Sample) -> None:
     """Forget the text. Versions that have read it stay as they are."""
     sample.delete()
+
+
+def cuts_of(sample: Sample) -> list[Cut]:
+    """As the importers know them."""
+    return [Cut(start=start, end=end, rule=rule) for start, end, rule in sample.cuts]
 
 
 def hash_of(text: str) -> str:
@@ -71,3 +206,53 @@ def hash_of(text: str) -> str:
 def shorten(text: str, most: int = 80) -> str:
     """Short enough to be named in a sentence."""
     return text if len(text) <= most else f"{text[: most - 1].rstrip()}…"
+
+
+def _of(voice: Voice, **those: Any) -> list[Sample]:
+    return list(Sample.objects.filter(voice=voice, **those).defer("original", "full", "text", "cuts"))
+
+
+def _named(sample: Sample | None) -> str:
+    return shorten(sample.title or sample.text[:60] or sample.external_id) if sample else ""
+
+
+def _earlier(source: str, named: Sequence[Sample], same: Sample | None, signature: bytes) -> Sample | None:
+    """Which of the texts that its source gave under one id this is. Ids are ids; but files of one name may be different
+    posts: they are one when they have much in common."""
+    if same is not None:
+        return next((sample for sample in named if sample is same or sample.pk == same.pk), None)
+    if source != Sample.UPLOAD:
+        return named[0] if named else None
+    alike = [(likeness.share(bytes(sample.signature or b""), signature), -place) for place, sample in enumerate(named)]
+    best = max(alike, default=(0.0, 0))
+    return named[-best[1]] if best[0] >= likeness.SAME_FILE else None
+
+
+def _fields(item: Item, overruled: Collection[str]) -> dict[str, Any]:
+    read = reading(item.text, item.cuts, overruled)
+    return {
+        "title": item.title[:LONGEST_TITLE],
+        "author": item.author[:200],
+        "date": item.date,
+        "original": item.original,
+        "full": item.text if item.cuts else "",
+        "cuts": [[cut.start, cut.end, cut.rule] for cut in item.cuts],
+        "text": read,
+        "words": words(read),
+        "tokens": count_tokens(read),
+        "flags": flags_of(read, item.text, item.cuts),
+    }
+
+
+def _reread(samples: Collection[Sample], voice: Voice) -> None:
+    for sample in samples:
+        cuts = cuts_of(sample)
+        sample.text = reading(sample.full, cuts, {*voice.kept_rules, *sample.kept_rules})
+        sample.words, sample.tokens = words(sample.text), count_tokens(sample.text)
+        sample.flags = flags_of(sample.text, sample.full, cuts)
+    changed = ["full", "cuts", "text", "words", "tokens", "flags", "kept_rules"]
+    Sample.objects.bulk_update(samples, changed, batch_size=200)
+
+
+def _marked(sample: Sample) -> Marked:
+    return Marked(text=sample.whole, cuts=tuple(cuts_of(sample)))

@@ -17,9 +17,9 @@ def demo_writers(folder: Path = DEMO) -> dict[str, list[str]]:
         return {}
     return {
         author.name: [
-            item.text
+            item.read
             for path in sorted(author.glob("*.md"))
-            for item in read(File(name=path.name, data=path.read_bytes()))
+            for item in read(File.at(path, path.name))
             if not item.reason
         ]
         for author in sorted(folder.iterdir())

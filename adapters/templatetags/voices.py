@@ -8,7 +8,7 @@ from django import template
 from django.utils.html import conditional_escape, format_html
 from django.utils.safestring import SafeString
 
-from adapters import story
+from adapters import services, story
 from adapters.services import versions
 
 register = template.Library()
@@ -19,6 +19,13 @@ register.filter("percent", versions.percent)
 register.filter("change", story.change)
 register.filter("writers", story.writers)
 register.filter("json", json.dumps)
+
+
+@register.simple_tag
+def flag_name(flag: str) -> str:
+    """What authors call it."""
+    found = services.FLAGS.get(flag)
+    return found.name if found else flag
 
 
 @register.simple_tag

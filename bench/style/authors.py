@@ -49,13 +49,13 @@ def read_folder(folder: Path, seed: int) -> list[Author]:
     for path in sorted(folder.glob("*.zip")):
         with zipfile.ZipFile(path) as archive:
             files = [
-                File(name=Path(name).name, data=archive.read(name))
+                File.of(Path(name).name, archive.read(name))
                 for name in sorted(archive.namelist())
                 if not name.endswith("/")
             ]
-        items = [item for file in files for item in read(file) if not item.reason and words(item.text) >= SHORTEST_POST]
+        items = [item for file in files for item in read(file) if not item.reason and words(item.read) >= SHORTEST_POST]
         posts = [
-            Post(id=first + place, title=item.title, text=plain(item.text), date=item.date)
+            Post(id=first + place, title=item.title, text=plain(item.read), date=item.date)
             for place, item in enumerate(items)
         ]
         first += len(posts)

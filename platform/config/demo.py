@@ -164,4 +164,4 @@ def _wait_for_import(job: ImportJob) -> None:
             raise DemoFailed("The imports worker has not read the posts within ten minutes.")
     skipped = job.items.filter(sample=None)
     if skipped:
-        raise DemoFailed("Some posts could not be read. " + " ".join(f"{item.name}: {item.reason}" for item in skipped))
+        raise DemoFailed("Some posts could not be read. " + " ".join(f"{item}: {item.reason}" for item in skipped))

@@ -24,6 +24,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from adapters.base_model import BaseModel
 
 ROOT = Path(__file__).resolve().parents[2]
+AXE = ROOT / "frontend" / "node_modules" / "axe-core" / "axe.min.js"
 SCREENSHOTS = Path(os.environ.get("SCREENSHOTS", ROOT / "var" / "screenshots"))
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 FLAGS = [
@@ -74,13 +75,21 @@ class Visitor:
         self.page.on("console", lambda line: self.complaints.append(line.text) if line.type == "error" else None)
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
 
-    def look(self, name: str, *, whole: bool = True) -> None:
-        """Keep a picture of the page and see that nothing sticks out of it sideways."""
+    def look(self, name: str, *, whole: bool = True, accessible: bool = False) -> None:
+        """Keep a picture of the page and see that nothing sticks out of it sideways; `accessible` asks axe as well."""
         SCREENSHOTS.mkdir(parents=True, exist_ok=True)
         self.page.screenshot(path=SCREENSHOTS / f"{name}-{self.device}.png", full_page=whole)
         too_wide = self.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
         assert too_wide <= 0, f"{name} on a {self.device} is {too_wide} px too wide"
         assert not self.complaints, f"{name}: the browser complains: {self.complaints}"
+        if accessible:
+            self._ask_axe(name)
+
+    def _ask_axe(self, name: str) -> None:
+        self.page.evaluate(AXE.read_text())
+        found = self.page.evaluate("axe.run({runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa']})")
+        told = [f"{each['id']}: {each['help']}, {each['nodes'][0]['html'][:200]}" for each in found["violations"]]
+        assert not told, f"{name} on a {self.device}: {told}"
 
 
 # One site for all browser tests, and both it and the browser gone before the next test: Playwright's event loop would

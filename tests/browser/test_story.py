@@ -73,7 +73,7 @@ def bring_in_writing(visitor: Visitor) -> None:
     page.locator("input[type=file]").set_input_files(posts[:3])
     page.get_by_role("button", name="Upload", exact=True).click()
     expect(page).to_have_url(re.compile(r"/imports/\d+/"))
-    expect(page.get_by_text("3 of 3 texts were added")).to_be_visible(timeout=30_000)
+    expect(page.get_by_text("3 of 3 posts were added")).to_be_visible(timeout=30_000)
     visitor.look("import")
     visit_tab(page, "Training")
     expect(page.get_by_text("Not enough writing yet")).to_be_visible()
@@ -82,8 +82,8 @@ def bring_in_writing(visitor: Visitor) -> None:
     page.locator("input[type=file]").set_input_files(posts)
     page.get_by_role("button", name="Upload", exact=True).click()
     # The three from before are not taken twice.
-    expect(page.get_by_text(f"{POSTS - 3} of {POSTS} texts were added")).to_be_visible(timeout=30_000)
-    expect(page.get_by_text(re.compile("already have this text")).first).to_be_visible()
+    expect(page.get_by_text(f"{POSTS - 3} of {POSTS} posts were added")).to_be_visible(timeout=30_000)
+    expect(page.get_by_text("3 were here already.")).to_be_visible()
     visitor.look("import-duplicates")
     visit_tab(page, "Writing")
     visitor.look("writing")
@@ -163,6 +163,77 @@ def test_an_author_comes_with_posts_and_leaves_with_drafts_in_their_voice(visito
         visitor.page.goto("/voices/slack-water/")
         visitor.look("voice")
         make_key(visitor)
+
+
+EXPORT = """<?xml version="1.0" encoding="UTF-8"?>
+<rss version="2.0" xmlns:content="http://purl.org/rss/1.0/modules/content/"
+  xmlns:dc="http://purl.org/dc/elements/1.1/" xmlns:wp="http://wordpress.org/export/1.2/"><channel>
+<title>Tides</title><wp:wxr_version>1.2</wp:wxr_version>{items}</channel></rss>"""
+ITEM = """<item><title>{title}</title><dc:creator>{author}</dc:creator><guid>https://tides.example/?p={id}</guid>
+<content:encoded><![CDATA[{body}]]></content:encoded><wp:post_id>{id}</wp:post_id>
+<wp:post_date>2024-01-{id:02} 10:00:00</wp:post_date><wp:status>{status}</wp:status><wp:post_type>post</wp:post_type>
+</item>"""
+
+
+def exported(folder: Path) -> Path:
+    """A blog's export: three posts, one with a quotation, a draft, and a guest's."""
+    body = "<p>The ferry was late, and the tide was not.</p>" + "<p>I counted the chain, link by link.</p>" * 12
+    posts = [
+        {
+            "title": "Slack Water",
+            "author": "maren",
+            "status": "publish",
+            "body": body + "<blockquote>Hers.</blockquote>",
+        },
+        {"title": "The Chain", "author": "maren", "status": "publish", "body": body.replace("late", "early")},
+        {"title": "Not Yet", "author": "maren", "status": "draft", "body": "<p>It is not finished.</p>"},
+        {"title": "A Guest", "author": "guest", "status": "publish", "body": "<p>I was only asked to look in.</p>"},
+    ]
+    items = "".join(ITEM.format(id=number, **post) for number, post in enumerate(posts, start=1))
+    path = folder / "tides.xml"
+    path.write_text(EXPORT.format(items=items))
+    return path
+
+
+def curate(visitor: Visitor, export: Path) -> None:
+    page = visitor.page
+    page.goto("/voices/new/")
+    page.get_by_label("Name").fill("Slack Water")
+    page.get_by_role("button", name="Make the voice").click()
+    page.locator("input[type=file]").set_input_files(export)
+    page.get_by_role("button", name="Upload", exact=True).click()
+    expect(page.get_by_text("2 of 4 posts were added")).to_be_visible(timeout=30_000)
+    visitor.look("import-export", accessible=True)
+    page.get_by_role("checkbox", name=re.compile("Not Yet")).check()
+    page.get_by_role("button", name="Add the ticked posts").click()
+    expect(page.get_by_text("1 text added.")).to_be_visible()
+    page.get_by_role("checkbox", name=re.compile("^guest")).check()
+    page.get_by_role("button", name="Take these authors’ posts").click()
+    visit_tab(page, "Writing")
+    expect(page.get_by_role("heading", name="4 texts")).to_be_visible()
+    visitor.look("curation", accessible=True)
+    page.get_by_label("Show", exact=True).select_option(label="To look at")
+    page.get_by_role("button", name="Show", exact=True).click()
+    expect(page.get_by_role("heading", name=re.compile("[34] texts"))).to_be_visible()
+    page.get_by_role("checkbox", name="Tick “A Guest”").check()
+    page.get_by_role("button", name="Leave out").click()
+    expect(page.get_by_role("switch", name=re.compile("A Guest"))).to_have_attribute("aria-checked", "false")
+    visit_tab(page, "Writing")
+    page.get_by_role("link", name="Slack Water", exact=True).last.click()
+    expect(page.locator("del.cut")).to_contain_text("Hers.")
+    visitor.look("sample-cuts", accessible=True)
+    page.get_by_role("button", name="Quotation: Read it here").click()
+    expect(page.locator("del.cut")).to_have_count(0)
+
+
+def test_an_author_brings_in_a_blog_and_decides_what_is_read(
+    visitors: list[Visitor], site: Site, tmp_path: Path
+) -> None:
+    export = exported(tmp_path)
+    for visitor in visitors:
+        address = f"curator-{visitor.device}@example.org"
+        sign_up(visitor, site, address)
+        curate(visitor, export)
 
 
 def test_a_lost_visitor_is_told_where_they_are(visitors: list[Visitor]) -> None:

@@ -8,6 +8,7 @@ import random
 import pytest
 
 from adapters.importers.decode import NotText, decode, one_line, tidy
+from adapters.importers.hypertext import marked
 
 TEXT = "Zürich, “quoted” — naïve €5"
 
@@ -47,6 +48,37 @@ def test_random_bytes_are_never_taken_for_text():
 
 def test_a_form_feed_or_an_escape_makes_no_text_binary():
     assert decode(b"page one\x0c\npage two \x1b[1mbold") != ""
+
+
+@pytest.mark.parametrize(
+    ("misread", "text"),
+    [
+        ("It doesnâ€™t matter.", "It doesn’t matter."),
+        ("â€œYesâ€\x9d â€“ he saidâ€¦", "“Yes” – he said…"),
+        ("ZÃ¼rich and cafÃ©, Â£5", "Zürich and café, £5"),
+        ("one\ntwo donâ€™t, canâ€™t\nNoël", "one\ntwo don’t, can’t\nNoël"),
+    ],
+)
+def test_text_that_was_misread_before_is_repaired(misread, text):
+    assert decode(misread.encode()) == text
+    assert marked(f"<p>{misread}</p>").text.split() == text.split()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Âge, NÃO, MAÇÃ… and façade",
+        "l’été à Noël, “ok”",
+        "An old page shows â€™ for an apostrophe: that is mojibake.",
+        "Read as the wrong encoding, é becomes Ã©.",
+        "It doesnâ€™t matter to l’été à Noël.",
+        "Zürich — €5 … ‘naïve’ ™ œ",
+        "Привет, 日本語, ελληνικά",
+        "plain",
+    ],
+)
+def test_good_text_is_never_touched(text):
+    assert decode(text.encode()) == text
 
 
 def test_tidy_text_has_one_blank_line_between_paragraphs_and_nothing_unseen():

@@ -11,7 +11,7 @@ from adapters.importers import File, Item, text
 
 def read(content: str | bytes, name: str = "post.txt") -> Item:
     data = content.encode() if isinstance(content, str) else content
-    [item] = text.items(File(name=name, data=data))
+    [item] = text.items(File.of(name, data))
     return item
 
 

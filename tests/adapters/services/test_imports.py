@@ -13,7 +13,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils import timezone
 
 from adapters import importers
-from adapters.models import ImportItem, ImportJob, Sample
+from adapters.models import ImportFile, ImportJob, Sample
 from adapters.services import UserError, base, imports, run_import, start_import, sweep_imports
 from adapters.services.stopping import STOPPING
 
@@ -29,7 +29,7 @@ def files(**contents: bytes | str) -> list[SimpleUploadedFile]:
 
 
 def outcomes(job: ImportJob) -> dict[str, tuple[str, str]]:
-    return {item.name: (item.state, item.reason) for item in job.items.all()}
+    return {item.external_id: (item.state, item.reason) for item in job.items.all()}
 
 
 def on_disk(folder: Path) -> list[Path]:
@@ -62,8 +62,8 @@ def test_each_file_is_imported_or_left_out_with_a_reason(voice, own_folders):
             draft__md="---\ndraft: true\n---\nNot yet.",
             photo__txt=b"\x89PNG\r\n\x1a\n\0\0",
             empty__txt="",
-            page__html="<p>Text.</p>",
-            huge__txt=b"word " * (importers.LARGEST // 5 + 1),
+            program__exe=b"MZ\x01\x02",
+            huge__txt=b"word " * (importers.LONGEST // 5 + 1),
         ),
     )
     run_import(job_id=job.pk)
@@ -74,14 +74,14 @@ def test_each_file_is_imported_or_left_out_with_a_reason(voice, own_folders):
         "old.txt": "imported",
         "wide.txt": "imported",
         "again.txt": "skipped",
-        "draft.md": "skipped",
+        "draft.md": "found",
         "photo.txt": "skipped",
         "empty.txt": "skipped",
-        "page.html": "skipped",
+        "program.exe": "skipped",
         "huge.txt": "skipped",
     }
     reasons = {name: reason for name, (_, reason) in outcomes(job).items() if reason}
-    assert len(set(reasons.values())) == 6
+    assert len(set(reasons.values())) == 5
     assert "“Slack Water”" in reasons["again.txt"]
     assert (job.state, bool(job.finished_at)) == (ImportJob.State.FINISHED, True)
     assert on_disk(own_folders) == []
@@ -101,7 +101,10 @@ def test_uploading_the_same_again_adds_nothing_and_says_so(voice):
         job = start_import(voice=voice, uploads=files(a__txt="A Title\n\nText.", b__txt="More."))
         run_import(job_id=job.pk)
     assert Sample.objects.count() == 2
-    assert outcomes(job)["a.txt"] == ("skipped", "You already have this text: “A Title”.")
+    assert outcomes(job) == {"a.txt": ("unchanged", ""), "b.txt": ("unchanged", "")}
+    job = start_import(voice=voice, uploads=files(other__txt="A Title\n\nText."))
+    run_import(job_id=job.pk)
+    assert outcomes(job)["other.txt"] == ("skipped", "You already have this text: “A Title”.")
 
 
 def test_a_message_that_comes_twice_does_nothing(voice):
@@ -156,10 +159,10 @@ def test_a_worker_that_is_told_to_stop_gives_the_job_back_and_nothing_is_lost(vo
     run_import(job_id=job.pk)
     job.refresh_from_db()
     assert job.state == ImportJob.State.QUEUED
-    assert [state for state, _ in outcomes(job).values()] == ["imported", "waiting", "waiting"]
+    assert [file.done for file in job.files.all()] == [True, False, False]
     assert rung == [("run_import", job.pk)] * 2
     run_import(job_id=job.pk)
-    assert Sample.objects.count() == 1, "a worker that stops takes nothing up"
+    assert not Sample.objects.exists(), "a worker that stops takes nothing up"
     STOPPING.clear()
     monkeypatch.setattr(importers, "read", real)
     run_import(job_id=job.pk)
@@ -194,7 +197,7 @@ def test_the_sweeper_leaves_live_and_finished_imports_alone(voice, rung):
 
 def test_a_file_that_kills_its_worker_every_time_is_left_out_in_the_end(voice):
     job = start_import(voice=voice, uploads=files(a__txt="Text."))
-    ImportItem.objects.update(attempts=imports.ATTEMPTS)
+    ImportFile.objects.update(attempts=imports.ATTEMPTS)
     run_import(job_id=job.pk)
     assert "could not be read" in outcomes(job)["a.txt"][1]
 

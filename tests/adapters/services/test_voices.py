@@ -66,7 +66,7 @@ def test_deleting_a_voice_takes_its_files_along(voice, make_version, stored, run
     digest = stored(b"mine")
     make_version(digest=digest)
     job = start_import(voice=voice, uploads=[SimpleUploadedFile("a.txt", b"Text.")])
-    upload = job.items.get().file.name
+    upload = job.files.get().file.name
     delete_voice(voice=voice)
     assert not Voice.objects.exists()
     assert digest not in store().digests()

@@ -1,0 +1,203 @@
+"""Mails and mailboxes: what their author wrote, without what it answers."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+from hypothesis import given, settings
+
+from adapters.importers import File, Held, Item, importer_of, mail, read, text
+from adapters.importers.marked import pieces
+from tests.adapters.importers.broken import only_items, spoiled
+
+HEAD = """From: Maren Oakes <maren@example.org>
+To: anne@example.org
+Subject: {subject}
+Date: Thu, 02 Jan 2020 23:30:00 -0800
+Message-ID: <{id}@example.org>
+MIME-Version: 1.0
+"""
+
+
+def mail_of(body: str, *, id: str = "1", subject: str = "Slack Water", more: str = "") -> bytes:
+    kind = "" if "Content-Type" in more else "Content-Type: text/plain; charset=utf-8\n"
+    return (HEAD.format(id=id, subject=subject) + more + kind + "\n" + body).encode()
+
+
+def one(data: bytes, name: str = "a.eml") -> Item:
+    [item] = read(File.of(name, data))
+    return item
+
+
+def cuts(item: Item) -> list[tuple[str, str]]:
+    return [(part.strip(), rule) for part, rule in pieces(item.text, item.cuts) if rule]
+
+
+def test_a_mail_is_a_post():
+    item = one(mail_of("The ferry was late.\n\nI wrote down why."))
+    assert (item.external_id, item.title, item.date, item.author, item.held) == (
+        "1@example.org", "Slack Water", date(2020, 1, 2), "Maren Oakes", None,
+    )  # fmt: skip
+    assert item.read == "The ferry was late.\n\nI wrote down why."
+
+
+@pytest.mark.parametrize(
+    "subject", ["Re: Slack Water", "RE: Fwd: Slack Water", "Re[2]: AW: Slack Water", "=?utf-8?q?Slack?= Water"]
+)
+def test_a_subject_is_a_title_without_its_marks(subject):
+    assert one(mail_of("Text.", subject=subject)).title == "Slack Water"
+
+
+@pytest.mark.parametrize(
+    ("cut", "rule"),
+    [
+        ("On Mon, 30 Dec 2019 at 10:00, Anne <anne@example.org> wrote:\n> Was it late?\n>\n> Why?", "quoted mail"),
+        ("On Mon, 30 Dec 2019 at 10:00, Anne Somebody\n<anne@example.org> wrote:\n> Was it late?", "quoted mail"),
+        ("Am 30.12.19 um 10:00 schrieb Anne:\n> War sie spät?", "quoted mail"),
+        ("> Was it late?\n\n> Why?", "quoted mail"),
+        ("-----Original Message-----\nFrom: Anne\nWas it late?", "quoted mail"),
+        ("---------- Forwarded message ---------\nFrom: Anne\n\nWas it late?", "quoted mail"),
+        ("Begin forwarded message:\n\nWas it late?", "quoted mail"),
+        ("From: Anne\nSent: Monday\nTo: Maren\nSubject: Late\n\nWas it late?", "quoted mail"),
+        ("-- \nMaren Oakes\nFerry mechanic", "signature"),
+        ("Sent from my iPhone", "signature"),
+    ],
+)
+def test_quotes_and_signatures_are_cut(cut, rule):
+    item = one(mail_of(f"It was late.\n\n{cut}\n"))
+    assert item.read == "It was late."
+    assert {found for _, found in cuts(item)} == {rule}
+    assert "".join(part for part, _ in cuts(item)).split() == cut.split()
+
+
+def test_what_is_written_between_quotes_stays():
+    item = one(mail_of("Anne,\n\n> Was it late?\n\nIt was.\n\n> Why?\n\nThe tide.\n\n-- \nMaren\n\n> Old"))
+    assert item.read == "Anne,\n\nIt was.\n\nThe tide."
+    assert [rule for _, rule in cuts(item)] == ["quoted mail", "quoted mail", "signature", "quoted mail"]
+
+
+def test_a_colon_at_the_end_of_a_line_is_no_quote():
+    assert one(mail_of("On the ferry I wrote:\n\nNothing.")).read.endswith("Nothing.")
+
+
+def test_lines_that_a_program_broke_are_joined():
+    line = "The ferry was late, and I wrote down why it was late and who was on"
+    assert one(mail_of(f"{line}\n{line}\nit.\n\nShort\nlines stay.")).read == f"{line} {line} it.\n\nShort\nlines stay."
+    flowed = "Content-Type: text/plain; format=flowed\n"
+    assert one(mail_of("The ferry \nwas late.\nIt was.\n", more=flowed)).read == "The ferry was late.\nIt was."
+
+
+PARTS = """--x
+Content-Type: text/plain; charset=utf-8
+
+The plain text.
+--x
+Content-Type: text/html
+
+<p>The HTML.</p>
+--x
+Content-Type: text/plain
+Content-Disposition: attachment; filename="a.txt"
+
+Attached.
+--x--
+"""
+
+
+def test_plain_text_is_read_before_html_and_nothing_attached():
+    item = one(mail_of(PARTS, more='Content-Type: multipart/mixed; boundary="x"\n'))
+    assert item.read == "The plain text."
+    assert "Attached" not in item.original
+
+
+@pytest.mark.parametrize(
+    ("part", "rule"),
+    [
+        ('<div class="gmail_quote">Was it late?</div>', "quoted mail"),
+        ('<blockquote type="cite">Was it late?</blockquote>', "quoted mail"),
+        ('<div class="moz-cite-prefix">Anne wrote</div><blockquote type="cite">Late?</blockquote>', "quoted mail"),
+        ('<div id="divRplyFwdMsg">From: Anne</div><div>Was it late?</div>', "quoted mail"),
+        ('<div class="gmail_signature">Maren</div>', "signature"),
+    ],
+)
+def test_html_mails_are_read_without_quotes_and_signatures(part, rule):
+    item = one(mail_of(f"<div>It was <b>late</b>.</div>{part}", more="Content-Type: text/html\n"))
+    assert item.read == "It was late."
+    assert {found for _, found in cuts(item)} == {rule}
+
+
+@pytest.mark.parametrize(
+    ("encoding", "data"), [("iso-8859-1", b"caf\xe9"), ("x-unknown", b"caf\xc3\xa9"), ("us-ascii", b"caf\xe9")]
+)
+def test_a_mail_may_be_in_any_encoding(encoding, data):
+    head = mail_of("", more=f"Content-Type: text/plain; charset={encoding}\n")
+    assert one(head + data).read == "café"
+
+
+def mailbox(*mails: bytes) -> bytes:
+    return b"\n".join(b"From x@y Thu Jan  2 10:00:00 2020\n" + one.rstrip() + b"\n" for one in mails)
+
+
+def other(id: str) -> bytes:
+    return mail_of("Was it late?", id=id).replace(b"Maren Oakes <maren@example.org>", b"Anne <anne@example.org>")
+
+
+def test_whoever_writes_most_is_the_author_and_others_wait():
+    data = mailbox(mail_of("One.", id="1"), other("2"), mail_of("Three.\n>From here\n", id="3"))
+    items = list(read(File.of("all.mbox", data)))
+    assert [(item.external_id[0], item.author, item.held) for item in items] == [
+        ("1", "Maren Oakes", None), ("2", "Anne", Held.OTHER_AUTHOR), ("3", "Maren Oakes", None),
+    ]  # fmt: skip
+    assert items[2].read == "Three.\nFrom here"
+    assert not any("@" in item.author for item in items)
+
+
+def test_a_mailbox_that_says_what_was_sent_is_believed():
+    sent = mail_of("One.", more="X-Gmail-Labels: =?UTF-8?Q?Sent?=,Important\n")
+    draft = mail_of("Two.", id="4", more="X-Gmail-Labels: Drafts\n")
+    spam = mail_of("Buy.", id="5", more="X-Gmail-Labels: Spam\n")
+    items = list(read(File.of("all.mbox", mailbox(other("2"), other("3"), sent, draft, spam))))
+    assert [item.held for item in items] == [Held.OTHER_AUTHOR, Held.OTHER_AUTHOR, None, Held.DRAFT]
+
+
+def test_an_address_without_a_name_names_nobody_in_full():
+    item = one(mail_of("A.").replace(b"Maren Oakes <maren@example.org>", b"maren@example.org"))
+    assert item.author == "maren"
+
+
+@pytest.mark.parametrize("name", ["a.txt", "a", "a.md"])
+def test_a_mail_is_known_by_what_servers_add(name):
+    assert importer_of(File.of(name, mail_of("A."))) is mail
+    assert importer_of(File.of(name, mailbox(mail_of("A.")))) is mail
+
+
+def test_a_text_that_begins_like_a_mail_is_none():
+    assert importer_of(File.of("a.txt", b"From: me\nTo: you\nSubject: love\n\nDear you.")) is text
+
+
+def test_an_empty_file_says_so():
+    assert "empty" in one(b"").reason
+
+
+def test_a_mailbox_of_many_mails_is_read_one_by_one():
+    data = mailbox(*(mail_of(f"Mail {number}.", id=f"{number}") for number in range(2_000)))
+    assert len(list(read(File.of("all.mbox", data)))) == 2_000
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    data=spoiled(
+        mail_of(
+            PARTS + "\nOn Monday Anne <a@b> wrote:\n> A\n-- \nB", more='Content-Type: multipart/mixed; boundary="x"\n'
+        )
+    )
+)
+def test_a_broken_mail_gives_items_or_a_sentence(data):
+    only_items(mail, File.of("any.eml", data))
+
+
+@settings(max_examples=50, deadline=None)
+@given(data=spoiled(mailbox(mail_of("One.", id="1"), other("2"))))
+def test_a_broken_mailbox_gives_items_or_a_sentence(data):
+    only_items(mail, File.of("any.mbox", data))

@@ -1,0 +1,126 @@
+"""What was found in an import and not taken can be ticked in, author by author or post by post."""
+
+from __future__ import annotations
+
+import pytest
+
+from adapters import importers
+from adapters.importers import Held, Item
+from adapters.models import ImportItem, Sample
+from adapters.services import authors_of, choose_authors, run_import, start_import, take_in
+from tests.adapters.services.test_imports import files
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("base_model", "own_folders", "rung")]
+
+ITEMS = [
+    Item(external_id="1", title="Tides", author="Maren", text="The ferry was late and the tide was not."),
+    Item(external_id="2", title="Chains", author="Maren", text="A chain is as long as its shortest excuse."),
+    Item(external_id="3", title="Guest", author="Guest", text="I was only asked to look after the place."),
+    Item(external_id="4", title="Both", author="Guest, Maren", text="We wrote this on two sides of one table."),
+    Item(external_id="5", title="Not yet", author="Maren", text="This is not finished.", held=Held.DRAFT),
+    Item(external_id="6", title="Broken", author="Maren", reason="Its file is missing."),
+]
+
+
+@pytest.fixture
+def brought_in(voice, monkeypatch):
+    """An import of these items; called again it is another one."""
+
+    def bring(items=ITEMS):
+        monkeypatch.setattr(importers, "read", lambda _: iter(items))
+        job = start_import(voice=voice, uploads=files(export__txt="anything"))
+        job.files.update(source="")
+        run_import(job_id=job.pk)
+        job.refresh_from_db()
+        return job
+
+    return bring
+
+
+def states(job):
+    return {item.title: (str(item.state), item.held) for item in job.items.all()}
+
+
+def titles():
+    return set(Sample.objects.values_list("title", flat=True))
+
+
+def test_who_wrote_most_is_taken_for_the_author_and_the_rest_waits(brought_in):
+    job = brought_in()
+    assert job.authors == ["Maren"]
+    assert states(job) == {
+        "Tides": ("imported", ""),
+        "Chains": ("imported", ""),
+        "Guest": ("found", "other_author"),
+        "Both": ("imported", ""),
+        "Not yet": ("found", "draft"),
+        "Broken": ("skipped", ""),
+    }
+    assert authors_of(job) == [("Maren", 4), ("Guest", 2)]
+
+
+def test_a_draft_can_be_ticked_in(brought_in):
+    job = brought_in()
+    draft = job.items.get(title="Not yet")
+    assert take_in(job=job, items=[draft.pk]) == 1
+    assert states(job)["Not yet"] == ("imported", "")
+    assert Sample.objects.get(title="Not yet").text == "This is not finished."
+    draft.refresh_from_db()
+    assert draft.content is None, "no second copy"
+    assert take_in(job=job, items=[draft.pk]) == 0
+
+
+def test_nothing_of_another_import_can_be_ticked_in(brought_in):
+    first, second = brought_in(), brought_in()
+    assert take_in(job=second, items=[first.items.get(title="Not yet").pk]) == 0
+    assert "Not yet" not in titles()
+
+
+def test_another_author_can_be_chosen_and_the_posts_of_the_first_go_again(brought_in):
+    job = brought_in()
+    choose_authors(job=job, authors=["Guest"])
+    assert titles() == {"Guest", "Both"}
+    assert states(job)["Tides"] == ("found", "other_author")
+    choose_authors(job=job, authors=["Guest", "Maren"])
+    assert titles() == {"Tides", "Chains", "Guest", "Both"}
+    assert states(job)["Not yet"] == ("found", "draft"), "a draft stays one"
+
+
+def test_what_an_earlier_import_brought_in_stays_when_a_later_one_is_of_others(brought_in):
+    brought_in()
+    later = brought_in()
+    assert states(later)["Tides"] == ("unchanged", "")
+    choose_authors(job=later, authors=["Guest"])
+    assert {"Tides", "Chains"} <= titles()
+
+
+def test_a_post_that_has_changed_is_brought_up_to_date(brought_in):
+    brought_in()
+    before = Sample.objects.get(title="Tides")
+    Sample.objects.filter(pk=before.pk).update(included=False)
+    text = "The ferry was late and the tide was not. It never is."
+    job = brought_in([Item(external_id="1", title="Tides", author="Maren", text=text)])
+    after = Sample.objects.get(pk=before.pk)
+    assert states(job) == {"Tides": ("updated", "")}
+    assert (after.text, after.included) == (text, False), "what its author decided stays"
+
+
+def test_two_files_of_one_name_are_two_posts_when_they_have_nothing_in_common(voice):
+    for text in (
+        "The ferry was late and the tide was not, as ever.",
+        "A chain is as long as its shortest excuse, I say.",
+    ):
+        run_import(job_id=start_import(voice=voice, uploads=files(index__txt=text)).pk)
+    assert Sample.objects.count() == 2
+    worked_over = "A chain is as long as its shortest excuse, I say. And so am I."
+    run_import(job_id=start_import(voice=voice, uploads=files(index__txt=worked_over)).pk)
+    assert Sample.objects.count() == 2
+    assert Sample.objects.filter(text=worked_over).exists()
+
+
+def test_a_post_that_stands_in_another_export_is_not_kept_twice(brought_in):
+    brought_in()
+    job = brought_in([Item(external_id="other-id", title="Tides again", text=ITEMS[0].text)])
+    [item] = job.items.all()
+    assert (item.state, item.reason) == ("skipped", "You already have this text: “Tides”.")
+    assert ImportItem.objects.filter(title="Tides again", sample=None).exists()
