@@ -13,7 +13,9 @@ _LABELS: Final[dict[str, str]] = {
     **{importer.FORMAT: importer.LABEL for importer in FORMATS},
 }
 LOOSE: Final = frozenset({"text", "markdown", "webpage", "docx", "odt", "pdf", "rtf"})
-"""Formats of single files: their names are no ids, so that two of one name may be two posts."""
+"""Formats of single files, all of one source: an upload."""
+BY_NAME: Final = frozenset({"upload", "folder"})
+"""Sources whose posts have file names for ids: two of one name may be two posts."""
 
 
 def label(source: str) -> str:

@@ -15,6 +15,7 @@ import yaml
 from django.db import transaction
 from django.utils.text import slugify
 
+from adapters import sources
 from adapters.errors import UserError, say
 from adapters.importers import LONGEST, Cut, Item, reading, repeats
 from adapters.importers.cleaning import clean
@@ -221,7 +222,7 @@ def _earlier(source: str, named: Sequence[Sample], same: Sample | None, signatur
     posts: they are one when they have much in common."""
     if same is not None:
         return next((sample for sample in named if sample is same or sample.pk == same.pk), None)
-    if source != Sample.UPLOAD:
+    if source not in sources.BY_NAME:
         return named[0] if named else None
     alike = [(likeness.share(bytes(sample.signature or b""), signature), -place) for place, sample in enumerate(named)]
     best = max(alike, default=(0.0, 0))

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import io
+import zipfile
+
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 
 from adapters import importers
 from adapters.importers import Held, Item
@@ -116,6 +120,15 @@ def test_two_files_of_one_name_are_two_posts_when_they_have_nothing_in_common(vo
     run_import(job_id=start_import(voice=voice, uploads=files(index__txt=worked_over)).pk)
     assert Sample.objects.count() == 2
     assert Sample.objects.filter(text=worked_over).exists()
+
+
+def test_the_same_goes_for_two_blogs_as_folders(voice):
+    for text in ("The ferry was late and the tide was not.", "A chain is as long as its shortest excuse, I say."):
+        packed = io.BytesIO()
+        with zipfile.ZipFile(packed, "w") as archive:
+            archive.writestr("blog/_posts/2024-01-28-first.md", text)
+        run_import(job_id=start_import(voice=voice, uploads=[SimpleUploadedFile("blog.zip", packed.getvalue())]).pk)
+    assert Sample.objects.filter(source="folder").count() == 2
 
 
 def test_a_post_that_stands_in_another_export_is_not_kept_twice(brought_in):
