@@ -5,7 +5,7 @@ SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help demo up test check bench lock clean \
-	check-style check-types check-imports check-site check-templates check-pages
+	check-style check-types check-imports check-site check-templates check-compose check-pages
 
 PY := .venv/bin/python
 # What a test and a check run with is never what an operator put into .env.
@@ -42,7 +42,7 @@ test: .venv/installed-dev static/dist/app.js
 TEST_PROCESSES ?= $(if $(DATABASE_URL)$(REDIS_URL),0,2)
 
 # Apart from each other, so that `make --keep-going check` tells everything at once.
-check: check-style check-types check-imports check-site check-templates check-pages
+check: check-style check-types check-imports check-site check-templates check-pages check-compose
 
 check-style: .venv/installed-dev
 	$(PY) -m ruff check .
@@ -61,6 +61,10 @@ check-site: .venv/installed-dev
 
 check-templates: .venv/installed-dev
 	$(PY) -m djlint --lint --quiet templates
+
+# By the Compose specification's own schema: `docker compose config` says more, and needs Docker.
+check-compose: .venv/installed-dev
+	@$(PY) -m check_jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
 
 check-pages: frontend/node_modules/installed
 	@$(WITH_NODE); cd frontend && npm run --silent check
