@@ -115,7 +115,7 @@ def choose_authors(*, job: ImportJob, authors: Collection[str]) -> None:
     """Take the posts of these authors, and give back what the job had brought in of all others."""
     job.authors = sorted(authors)
     job.save(update_fields=["authors"])
-    for item in ImportItem.objects.filter(job=job).exclude(author="").select_related("sample"):
+    for item in ImportItem.objects.filter(job=job).exclude(author="").defer("content").select_related("sample"):
         theirs = _is_of(item.author, authors)
         if theirs and item.held == Held.OTHER_AUTHOR:
             item.held = ""
@@ -250,7 +250,7 @@ def _choose_authors(job: ImportJob) -> None:
     job.save(update_fields=["authors"])
     others = [
         item.pk
-        for item in ImportItem.objects.filter(job=job, state=State.FOUND).exclude(author="").only("pk", "author")
+        for item in ImportItem.objects.filter(job=job, state=State.FOUND, held="").exclude(author="").defer("content")
         if not _is_of(item.author, job.authors)
     ]
     ImportItem.objects.filter(pk__in=others).update(held=Held.OTHER_AUTHOR)

@@ -190,8 +190,13 @@ def _with_front_matter(sample: Sample) -> str:
 
 
 def delete_sample(*, sample: Sample) -> None:
-    """Forget the text. Versions that have read it stay as they are."""
-    sample.delete()
+    """Forget the text; others are no longer like it. Versions that have read it stay as they are."""
+    with transaction.atomic():
+        alike = list(Sample.objects.filter(like=sample).only("flags"))
+        for other in alike:
+            other.flags = [flag for flag in other.flags if flag != "near_duplicate"]
+        Sample.objects.bulk_update(alike, ["flags"])
+        sample.delete()
 
 
 def cuts_of(sample: Sample) -> list[Cut]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from adapters.models import Sample
-from adapters.services import overrule, overrule_all, review, run_import, start_import
+from adapters.services import delete_sample, overrule, overrule_all, run_import, start_import
 from tests.adapters.services.test_imports import files
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("base_model", "own_folders", "rung")]
@@ -78,7 +78,6 @@ def test_a_text_that_is_like_another_is_flagged_until_the_other_is_gone(voice):
     assert (first.flags, first.like, third.like) == ([], None, None)
     assert second.flags == ["near_duplicate"]
     assert second.like == first
-    first.delete()
-    review(voice=voice)
+    delete_sample(sample=first)
     second.refresh_from_db()
     assert (second.flags, second.like) == ([], None)

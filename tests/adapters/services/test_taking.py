@@ -74,6 +74,15 @@ def test_a_draft_can_be_ticked_in(brought_in):
     assert take_in(job=job, items=[draft.pk]) == 0
 
 
+def test_a_draft_of_another_author_stays_a_draft_when_that_author_is_chosen(brought_in):
+    theirs = Item(external_id="7", title="Their draft", author="Guest", text="Nor is this.", held=Held.DRAFT)
+    job = brought_in([*ITEMS, theirs])
+    assert states(job)["Their draft"] == ("found", "draft")
+    choose_authors(job=job, authors=["Guest", "Maren"])
+    assert states(job)["Their draft"] == ("found", "draft")
+    assert "Their draft" not in titles()
+
+
 def test_nothing_of_another_import_can_be_ticked_in(brought_in):
     first, second = brought_in(), brought_in()
     assert take_in(job=second, items=[first.items.get(title="Not yet").pk]) == 0
