@@ -55,9 +55,9 @@ def generate(arguments: argparse.Namespace) -> None:
     run = Run(_run_file(arguments), _settings(arguments))
     model, tokenizer = load(folder, arguments.device, tiny=arguments.tiny)
     if arguments.ablation:
-        voices = plan.ablation_voices(authors, arguments.seed, arguments.sizes, arguments.shares)
+        voices = plan.ablation_voices(authors, arguments.seed, arguments.sizes, arguments.shares, arguments.rates)
     else:
-        voices = plan.main_voices(authors, arguments.seed, arguments.words)
+        voices = plan.main_voices(authors, arguments.seed, arguments.words, arguments.rates)
     adapters = _run_file(arguments).with_suffix(".voices")
     ready = train_all(run, model, tokenizer, voices, adapters, arguments.train_minutes)
     rows = Rows(model, {voice.job.name: adapters / voice.job.name for voice in ready})
@@ -87,7 +87,7 @@ def _run_file(arguments: argparse.Namespace) -> Path:
 
 
 def _settings(arguments: argparse.Namespace) -> dict[str, Any]:
-    fields = ["base", "seed", "texts", "tokens", "tiny", "only", "ablation"]
+    fields = ["base", "seed", "texts", "tokens", "tiny", "only", "ablation", "rates"]
     fields += ["sizes", "shares"] if arguments.ablation else ["words"]
     posts = hashlib.sha256(arguments.posts.read_bytes()).hexdigest()
     return {**{field: getattr(arguments, field) for field in fields}, "posts": posts}
@@ -109,6 +109,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--texts", type=int, help="of each author, condition and kind of brief (16; ablation: 6)")
     parser.add_argument("--tokens", type=int, default=480, help="of every text")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--rates", type=float, nargs="+", default=[], help="factors of the learning rate to try (what the site tries)"
+    )
     parser.add_argument("--train-minutes", type=float, default=1e9, help="begin no further voice after so many")
     parser.add_argument("--ablation", action="store_true", help="prompts and sizes of corpora, not the main table")
     parser.add_argument("--sizes", type=int, nargs="+", default=list(SIZES), help="words of a corpus (ablation)")

@@ -58,7 +58,7 @@ class Text:
         }
 
 
-def main_voices(authors: Sequence[Author], seed: int, most: int) -> list[Voice]:
+def main_voices(authors: Sequence[Author], seed: int, most: int, factors: Sequence[float] = ()) -> list[Voice]:
     """One of each author, from all of A up to `most` words."""
     voices = []
     for author in authors:
@@ -68,11 +68,14 @@ def main_voices(authors: Sequence[Author], seed: int, most: int) -> list[Voice]:
                 continue
             posts.append(post)
             total += words(post.text)
-        voices.append(Voice(job=Job(name=author.slug, posts=posts, seed=seed), author=author.slug, words=total))
+        job = Job(name=author.slug, posts=posts, seed=seed, factors=tuple(factors))
+        voices.append(Voice(job=job, author=author.slug, words=total))
     return voices
 
 
-def ablation_voices(authors: Sequence[Author], seed: int, sizes: Sequence[int], shares: Sequence[float]) -> list[Voice]:
+def ablation_voices(
+    authors: Sequence[Author], seed: int, sizes: Sequence[int], shares: Sequence[float], factors: Sequence[float] = ()
+) -> list[Voice]:
     """Each author's, for every size of corpus in words and every share of continuations; small ones first."""
     return [
         Voice(
@@ -81,6 +84,7 @@ def ablation_voices(authors: Sequence[Author], seed: int, sizes: Sequence[int], 
                 posts=excerpts(_shuffled(author, seed), size, at_least=6),
                 seed=seed,
                 share=share,
+                factors=tuple(factors),
             ),
             author=author.slug,
             words=size,
