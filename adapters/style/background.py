@@ -37,24 +37,29 @@ class Background:
 
 
 @cache
+def typical() -> Mapping[str, float]:
+    """Word -> its share in typical English prose, for the words of the vocabulary that stand there."""
+    return {word: times / 1e6 for word, times in _table()["words"].items()}
+
+
+@cache
 def background(language: str | None) -> Background:
     """For English, half general language and half typical prose; for another, general language with its own words.
 
     For an unknown one there is no vocabulary: marks and lengths of sentences have to do.
     """
-    table = json.loads(TABLE.read_text(encoding="utf-8"))
-    return made(language, table)
+    return made(language, _table())
 
 
 def made(language: str | None, table: Mapping[str, Any]) -> Background:
     """A background from a table of typical prose, as `table_of` makes it."""
-    vocabulary = _vocabulary(language)
+    known = vocabulary(language)
     general = lexicon.general(language) if language else {}
-    words = np.array([general[word] for word in vocabulary])
+    words = np.array([general[word] for word in known])
     if language == "en":
-        words = (words + np.array([table["words"].get(word, 0) for word in vocabulary]) / 1e6) / 2
+        words = (words + np.array([table["words"].get(word, 0) for word in known]) / 1e6) / 2
     return Background(
-        numbers={word: number for number, word in enumerate(vocabulary)},
+        numbers={word: number for number, word in enumerate(known)},
         words=words + _LEAST,
         marks=np.array([table["marks"][name] for name in TALLIED_MARKS]) / 1e6 + _LEAST,
         lengths=np.array(table["lengths"]) / sum(table["lengths"]),
@@ -63,26 +68,33 @@ def made(language: str | None, table: Mapping[str, Any]) -> Background:
 
 def table_of(writers: list[list[Tally]]) -> dict[str, Any]:
     """The table of typical English prose from tallies of several writers' texts; each writer counts alike."""
-    vocabulary = _vocabulary("en")
-    words, marks, lengths = np.zeros(len(vocabulary)), np.zeros(len(TALLIED_MARKS)), np.zeros(len(LENGTHS))
+    known = vocabulary("en")
+    words, marks, lengths = np.zeros(len(known)), np.zeros(len(TALLIED_MARKS)), np.zeros(len(LENGTHS))
     for texts in writers:
         total = sum(float(text.words.sum()) for text in texts)
-        used = sum(np.bincount(text.word_number, minlength=len(vocabulary)) for text in texts)
+        used = sum(np.bincount(text.word_number, minlength=len(known)) for text in texts)
         words += used / total / len(writers)
         marks += sum(text.marks.sum(axis=0) for text in texts) / total / len(writers)
         classes = sum(np.bincount(text.length_class, minlength=len(LENGTHS)) for text in texts)
         lengths += classes / np.sum(classes) / len(writers)
     return {
-        "words": {
-            word: round(1e6 * share) for word, share in zip(vocabulary, words.tolist(), strict=True) if share > 5e-7
-        },
+        "words": {word: round(1e6 * share) for word, share in zip(known, words.tolist(), strict=True) if share > 5e-7},
         "marks": {name: round(1e6 * share) for name, share in zip(TALLIED_MARKS, marks.tolist(), strict=True)},
         "lengths": [round(1e4 * share) for share in lengths.tolist()],
     }
 
 
 @cache
-def _vocabulary(language: str | None) -> tuple[str, ...]:
+def _table() -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(TABLE.read_text(encoding="utf-8"))
+    return found
+
+
+@cache
+def vocabulary(language: str | None) -> tuple[str, ...]:
+    """The commonest words of a language, the commonest first; none of an unknown one."""
     general = lexicon.general(language) if language else {}
-    words = sorted((word for word in general if word[0].isalpha()), key=lambda word: (-general[word], word))
+    # A single letter, these two aside, is a formula's or an abbreviation's.
+    words = [word for word in general if word[0].isalpha() and (len(word) > 1 or word in ("a", "i"))]
+    words.sort(key=lambda word: (-general[word], word))
     return tuple(words[:WORDS])

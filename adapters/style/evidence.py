@@ -67,37 +67,64 @@ class Place:
         span = self.paragraph.sentences[self.number]
         return self.reading.words[span.first : span.last]
 
+    @property
+    def opens(self) -> bool:
+        """Whether it is the first of the post's prose."""
+        return self.number == 0 and self.paragraph is next(iter(self.reading.prose))
 
-Shows = Callable[[Place], bool]
+    def share(self, words: frozenset[str]) -> float:
+        """Which part of its words these are."""
+        return sum(word in words for word in self.words) / len(self.words)
+
+
+Shows = Callable[[Place, float], bool]
+"""Whether a sentence shows a measure whose value is given."""
 
 
 def _mark(*names: str) -> Shows:
-    return lambda place: any(MARKS[name].search(place.text) for name in names)
+    return lambda place, _: any(MARKS[name].search(place.text) for name in names)
 
 
 def _says(words: frozenset[str]) -> Shows:
-    return lambda place: not words.isdisjoint(place.words)
+    return lambda place, _: not words.isdisjoint(place.words)
 
 
-def _asks(place: Place) -> bool:
+def _asks(place: Place, _: float = 0) -> bool:
     return asks(place.reading, place.paragraph.sentences[place.number])
 
 
-def _joins(place: Place) -> bool:
+def _joins(place: Place, _: float = 0) -> bool:
     return joins(place.reading, place.paragraph.sentences[place.number])
+
+
+def _first(place: Place) -> bool:
+    return place.number == 0
 
 
 def _last(place: Place) -> bool:
     return place.closes and place.number == len(place.paragraph.sentences) - 1
 
 
-def _single(place: Place) -> bool:
+def _steps(place: Place, value: float) -> bool:
+    sentences = place.paragraph.sentences
+    if place.number + 1 == len(sentences):
+        return False
+    return abs(abs(len(place.words) - sentences[place.number + 1].words) - value) <= 1
+
+
+def _single(place: Place, _: float = 0) -> bool:
     return len(place.paragraph.sentences) == 1
 
 
 SHOWS: Final[Mapping[str, Shows]] = {
-    "short_sentences": lambda place: 1 < len(place.words) <= SHORT_SENTENCE,
-    "long_sentences": lambda place: len(place.words) >= LONG_SENTENCE,
+    "sentence_length": lambda place, value: abs(len(place.words) - value) <= 1,
+    "rhythm": _steps,
+    "paragraph_length": lambda place, value: _first(place) and abs(place.paragraph.words - value) <= 0.15 * value,
+    "paragraph_sentences": lambda place, value: _first(place) and len(place.paragraph.sentences) == round(value),
+    "word_length": lambda place, value: abs(sum(map(len, place.words)) / len(place.words) - value) <= 0.2,
+    "function_words": lambda place, value: abs(100 * place.share(lexicon.FUNCTION_WORDS) - value) <= 5,
+    "short_sentences": lambda place, _: 1 < len(place.words) <= SHORT_SENTENCE,
+    "long_sentences": lambda place, _: len(place.words) >= LONG_SENTENCE,
     "single_sentences": _single,
     "comma": _mark("comma"),
     "semicolon": _mark("semicolon"),
@@ -109,22 +136,23 @@ SHOWS: Final[Mapping[str, Shows]] = {
     "exclamation": _mark("exclamation"),
     "ellipsis": _mark("ellipsis"),
     "quotation": _mark("quotation"),
-    "long_words": lambda place: any(len(word) > LONG_WORD for word in place.words),
-    "contractions": lambda place: bool(lexicon.CONTRACTED.search(place.text.lower().translate(_STRAIGHT))),
+    "long_words": lambda place, _: any(len(word) > LONG_WORD for word in place.words),
+    "contractions": lambda place, _: bool(lexicon.CONTRACTED.search(place.text.lower().translate(_STRAIGHT))),
     "first_person": _says(lexicon.I),
     "we": _says(lexicon.WE),
     "second_person": _says(lexicon.YOU),
     "third_person": _says(lexicon.THEY),
     "questions": _asks,
-    "exclamations": lambda place: exclaims(place.reading, place.paragraph.sentences[place.number]),
-    "paragraphs_opened_by_question": lambda place: place.number == 0 and _asks(place),
-    "paragraphs_opened_by_joiner": lambda place: place.number == 0 and _joins(place),
+    "exclamations": lambda place, _: exclaims(place.reading, place.paragraph.sentences[place.number]),
+    "paragraphs_opened_by_question": lambda place, _: _first(place) and _asks(place),
+    "paragraphs_opened_by_joiner": lambda place, _: _first(place) and _joins(place),
     "sentences_opened_by_joiner": _joins,
-    "sentences_opened_by_i": lambda place: place.words[0] in lexicon.I,
-    "posts_ended_by_question": lambda place: _last(place) and _asks(place),
-    "posts_ended_by_one_sentence": lambda place: _last(place) and _single(place),
+    "sentences_opened_by_i": lambda place, _: place.words[0] in lexicon.I,
+    "posts_opened_by_question": lambda place, _: place.opens and _asks(place),
+    "posts_ended_by_question": lambda place, _: _last(place) and _asks(place),
+    "posts_ended_by_one_sentence": lambda place, _: _last(place) and _single(place),
 }
-"""Key of a measure -> whether a sentence shows it; for another measure, any sentence of the usual length does."""
+"""Key of a measure -> whether a sentence shows it; another measure shows in no single sentence."""
 
 
 def places(reading: Reading) -> list[Place]:
@@ -150,7 +178,7 @@ class Shelf:
         self._order = sorted(keys, key=dict(zip(keys, _scattered(len(keys)), strict=True)).__getitem__)
 
     def show(
-        self, shows: Shows | None, *, most: int = 3, around: re.Pattern[str] | None = None, turn: int = 0
+        self, shows: Callable[[Place], bool], *, most: int = 3, around: re.Pattern[str] | None = None, turn: int = 0
     ) -> tuple[Evidence, ...]:
         """Up to `most` sentences from different posts that show it, near to the author's usual length.
 
@@ -160,7 +188,7 @@ class Shelf:
         found: list[tuple[bool, int, Evidence]] = []
         turn %= max(1, len(self._order))
         for rank, key in enumerate(self._order[turn:] + self._order[:turn]):
-            candidates = [place for place in self._places[key] if shows is None or shows(place)]
+            candidates = [place for place in self._places[key] if shows(place)]
             if not candidates:
                 continue
             best = min(candidates, key=lambda place: (len(place.text) > LONGEST, abs(len(place.words) - self._usual)))

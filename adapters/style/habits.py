@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from adapters.style import lexicon
 from adapters.style.evidence import Evidence, Place, Shelf, all_of
-from adapters.style.plainly import count, portion
+from adapters.style.plainly import some_of
 from adapters.style.reading import Reading, Span
 
 TIMES: Final = 3
@@ -51,22 +51,18 @@ def openings(readings: Mapping[int, Reading], shelf: Shelf) -> tuple[Habit, ...]
     """First words of sentences, paragraphs and posts; the most usual first in each."""
     sentences = [(reading, span) for reading in readings.values() for span in reading.sentences]
     paragraphs = [(reading, each.sentences[0]) for reading in readings.values() for each in reading.prose]
-    posts = [(reading, first.sentences[0]) for reading in readings.values() for first in _ends(reading)[:1]]
+    posts = [(reading, first.sentences[0]) for reading in readings.values() for first in list(reading.prose)[:1]]
     return (
         *_habits("sentences", sentences, _first, lambda place: True, shelf, "begin"),
         *_habits("paragraphs", paragraphs, _first, lambda place: place.number == 0, shelf, "begin"),
-        *_habits("posts", posts, _first, _opens, shelf, "begin"),
+        *_habits("posts", posts, _first, lambda place: place.opens, shelf, "begin"),
     )
 
 
 def endings(readings: Mapping[int, Reading], shelf: Shelf) -> tuple[Habit, ...]:
     """Last words of posts, and first words of their last sentences."""
-    lasts = [(reading, last.sentences[-1]) for reading in readings.values() for last in _ends(reading)[-1:]]
+    lasts = [(reading, last.sentences[-1]) for reading in readings.values() for last in list(reading.prose)[-1:]]
     return tuple(_habits("posts", lasts, _last, _closes, shelf, "end"))
-
-
-def _ends(reading: Reading) -> list[Any]:
-    return list(reading.prose)
 
 
 def _first(reading: Reading, span: Span, words: int) -> str:
@@ -75,10 +71,6 @@ def _first(reading: Reading, span: Span, words: int) -> str:
 
 def _last(reading: Reading, span: Span, words: int) -> str:
     return " ".join(reading.words[max(span.first, span.last - words) : span.last])
-
-
-def _opens(place: Place) -> bool:
-    return place.number == 0 and place.paragraph.first == next(iter(place.reading.prose)).first
 
 
 def _closes(place: Place) -> bool:
@@ -101,7 +93,7 @@ def _habits(
     for times, text in sorted(chosen, key=lambda each: (-each[0], each[1])):
         size = text.count(" ") + 1
         one = _NAMES[where]
-        part = portion(times / len(spans), one) if len(spans) > 12 else f"{count(times, one)} of {len(spans)}"
+        part = some_of(times, len(spans), one)
         told = lexicon.shown(text[:1].upper() + text[1:] if verb == "begin" else text)
 
         def begins(place: Place, text: str = text, size: int = size) -> bool:

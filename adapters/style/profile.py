@@ -15,7 +15,7 @@ from adapters.style.habits import Habit, endings, openings
 from adapters.style.language import ENGLISH, detect
 from adapters.style.leanings import leanings
 from adapters.style.lexicon import languages
-from adapters.style.measures import MEASURES, Measure
+from adapters.style.measures import MEASURES, Measure, suitable
 from adapters.style.plainly import count, quantile
 from adapters.style.reading import Reading, pieces, read
 
@@ -49,11 +49,7 @@ def measure(posts: Sequence[Post], language: str | None = None) -> Profile:
     every = total(facts.values())
     shelf = Shelf(readings)
     dates = sorted(post.written for post in posts if post.written)
-    used = [
-        one
-        for one in MEASURES
-        if (language == ENGLISH or not one.english) and (language != ENGLISH or one.key != "lix")
-    ]
+    used = suitable(language)
     spread = _pieces(readings, facts, language)
     found = [_measured(one, every, spread, shelf) for one in used]
     return Profile(
@@ -93,8 +89,13 @@ def _measured(one: Measure, every: Facts, spread: Iterable[Facts], shelf: Shelf)
     if value is None:
         return None
     values = [each for each in map(one.of, spread) if each is not None] or [value]
-    shows = SHOWS.get(one.key)
     mark = DASHES[0] if one.key in ("dash", "long_dash") else one.key
+    shows = SHOWS.get(one.key)
+    showing = (
+        ()
+        if shows is None or not value
+        else shelf.show(lambda place: shows(place, value), around=MARKS.get(mark), turn=MEASURES.index(one))
+    )
     return Measured(
         key=one.key,
         group=one.group,
@@ -104,7 +105,7 @@ def _measured(one: Measure, every: Facts, spread: Iterable[Facts], shelf: Shelf)
         low=quantile(values, 0.25),
         high=quantile(values, 0.75),
         sentence=one.tell(every, value),
-        evidence=shelf.show(shows, around=MARKS.get(mark), turn=MEASURES.index(one)) if value or shows is None else (),
+        evidence=showing,
         mean=fmean(values),
         spread=pstdev(values),
         pieces=len(values),

@@ -12,7 +12,7 @@ import numpy as np
 from adapters.style.lexicon import shown
 from adapters.style.plainly import figure
 from adapters.style.scales import Scale, blend, traits
-from adapters.style.tally import Tally
+from adapters.style.tally import TALLIED_MARKS, Tally
 from adapters.style.usual import Usual
 
 MOST: Final = 3
@@ -31,23 +31,28 @@ def reasons(
     text: Tally, first: int, last: int, usual: Usual, vocabulary: Sequence[str], scales: Sequence[Scale]
 ) -> tuple[str, ...]:
     """Up to three for the sentences from `first` to before `last`, the weightiest first."""
-    found = [*_traits(text, first, last, scales), *_words(text, first, last, usual, vocabulary)]
+    found = [*_traits(text, first, last, usual, scales), *_words(text, first, last, usual, vocabulary)]
     return tuple(reason.text for reason in sorted(found, key=lambda each: (-each.weight, each.text))[:MOST])
 
 
-def _traits(text: Tally, first: int, last: int, scales: Sequence[Scale]) -> Iterator[_Reason]:
+def _traits(text: Tally, first: int, last: int, usual: Usual, scales: Sequence[Scale]) -> Iterator[_Reason]:
     """What lies outside of nine in ten of the author's own pieces of this length."""
+    weights = dict(zip(TALLIED_MARKS, usual.marks.tolist(), strict=True))
     counts = text.counts[first:last].sum(axis=0)
     words = int(counts[0])
     parts = list(blend(scales, words))
     for name, value in traits(counts).items():
-        if name not in _TELL or not all(name in scale.usual for scale, _ in parts) or not parts:
+        if name not in _TELL or not parts or not all(name in scale.usual for scale, _ in parts):
             continue
         low = sum(part * scale.usual[name][0] for scale, part in parts)
         high = sum(part * scale.usual[name][1] for scale, part in parts)
         beyond = max(value - high, low - value)
         told = _TELL[name](value, low, high, words)
-        if beyond > 0 and told:
+        # Many commas bring a text nearer to an author of many commas: no reason why it is far, however many.
+        nearer = (
+            (value - high) * weights.get(name, 0.0) > 0 if value > high else (value - low) * weights.get(name, 0.0) > 0
+        )
+        if beyond > 0 and told and not nearer:
             yield _Reason(weight=1 + beyond / max(high - low, 1e-3), text=told)
 
 
@@ -111,7 +116,7 @@ def _word_letters(value: float, low: float, high: float, words: int) -> str:
 
 def _contractions(value: float, low: float, high: float, words: int) -> str:
     mostly = f"{round(100 * low)} to {round(100 * high)}"
-    return f"{round(100 * value)} of 100 possible contractions, where you mostly make {mostly}"
+    return f"{round(100 * value)} % of possible contractions, where you mostly make {mostly} %"
 
 
 _TELL: Final[dict[str, Tell]] = {
