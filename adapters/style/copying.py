@@ -13,13 +13,13 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from adapters.style.grams import Hashes, among, grams
+from adapters.style.known import Copied, Known
+
+__all__ = ["Copied", "Known", "Run", "Source", "runs", "tokens"]
+
 _TOKEN = re.compile(r"[^\W_]+(?:['’][^\W_]+)*|[^\w\s]")
 _QUOTES: Final = str.maketrans("‘’“”", "''\"\"")
-# A run's hash is its tokens' hashes times growing powers of this, modulo 2^64; it is odd, so it has an inverse.
-_BASE: Final = 0x9E3779B97F4A7C15
-_INVERSE: Final = pow(_BASE, -1, 2**64)
-
-Hashes = npt.NDArray[np.uint64]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,13 +68,8 @@ class Source:
     def _copied(self, own: Hashes, size: int) -> npt.NDArray[np.bool_]:
         # (runs of that size,)
         if size not in self._grams:
-            self._grams[size] = np.unique(_grams(self._hashes, size))
-        known, asked = self._grams[size], _grams(own, size)
-        if not len(known) or not len(asked):
-            return np.zeros(len(asked), dtype=np.bool_)
-        places = np.minimum(np.searchsorted(known, asked), len(known) - 1)
-        same: npt.NDArray[np.bool_] = known[places] == asked
-        return same
+            self._grams[size] = np.unique(grams(self._hashes, size))
+        return among(grams(own, size), self._grams[size])
 
 
 def tokens(text: str) -> list[str]:
@@ -84,7 +79,7 @@ def tokens(text: str) -> list[str]:
 
 def runs(text: str, size: int) -> list[int]:
     """A number for each run of `size` tokens, the same in every process; equal runs have equal ones."""
-    found: list[int] = _grams(np.array(_hashed(tokens(text)), dtype=np.uint64), size).tolist()
+    found: list[int] = grams(np.array(_hashed(tokens(text)), dtype=np.uint64), size).tolist()
     return found
 
 
@@ -95,19 +90,3 @@ def _hashed(words: Sequence[str]) -> list[int]:
 @cache
 def _token_hash(word: str) -> int:
     return int.from_bytes(hashlib.blake2b(word.encode(), digest_size=8).digest(), "little")
-
-
-def _grams(hashes: Hashes, size: int) -> Hashes:
-    count = len(hashes) - size + 1
-    if count <= 0:
-        return np.zeros(0, dtype=np.uint64)
-    sums = np.concatenate([np.zeros(1, np.uint64), np.cumsum(hashes * _powers(_BASE, len(hashes)), dtype=np.uint64)])
-    grams: Hashes = (sums[size:] - sums[:-size]) * _powers(_INVERSE, count)
-    return grams
-
-
-def _powers(base: int, count: int) -> Hashes:
-    factors = np.full(count, base, dtype=np.uint64)
-    factors[:1] = 1
-    powers: Hashes = np.cumprod(factors, dtype=np.uint64)  # modulo 2^64 by itself
-    return powers
