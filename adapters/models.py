@@ -140,6 +140,30 @@ class Sample(models.Model):
         return sources.label(self.source)
 
 
+class StyleProfile(models.Model):
+    """How the included texts of a voice are written, all of them or those of some years, as a worker measured it."""
+
+    voice = models.ForeignKey(Voice, on_delete=models.CASCADE, related_name="profiles")
+    first_year = models.PositiveSmallIntegerField(null=True, blank=True, help_text="Empty: from the oldest text on.")
+    last_year = models.PositiveSmallIntegerField(null=True, blank=True, help_text="Empty: up to the newest text.")
+    texts = models.CharField(max_length=64, blank=True, help_text="Hash of what was measured; empty before that.")
+    profile = models.JSONField(null=True, blank=True)
+    voiceprint = models.JSONField(null=True, blank=True, help_text="What other texts are compared with.")
+    asked_at = models.DateTimeField(null=True, blank=True, help_text="When a worker was last asked to measure.")
+    measured_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["voice", "first_year", "last_year"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["voice", "first_year", "last_year"], name="one_profile_per_period", nulls_distinct=False
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"Style of {self.voice}, {self.first_year or ''} to {self.last_year or ''}"
+
+
 class ImportFile(models.Model):
     """One uploaded file, kept until it is read, or the address of one."""
 

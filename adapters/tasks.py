@@ -34,6 +34,11 @@ def run_import(job_id: int) -> None:
 
 
 @shared_task
+def measure_style(profile_id: int) -> None:
+    services.measure_style(profile_id=profile_id)
+
+
+@shared_task
 def sweep_training() -> None:
     services.sweep_training()
 

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from adapters.views import events, imports, training, voices, writing
+from adapters.views import events, imports, style, training, voices, writing
 
 app_name = "voices"
 urlpatterns = [
@@ -24,6 +24,10 @@ urlpatterns = [
     path("<slug:slug>/imports/<int:pk>/", imports.import_detail, name="import"),
     path("<slug:slug>/imports/<int:pk>/take/", imports.import_take, name="import-take"),
     path("<slug:slug>/imports/<int:pk>/authors/", imports.import_authors, name="import-authors"),
+    path("<slug:slug>/style/", style.style, name="style"),
+    path("<slug:slug>/style/compare/", style.compare, name="style-compare"),
+    path("<slug:slug>/style/check/", style.check, name="style-check"),
+    path("<slug:slug>/style/checked/", style.checked, name="style-checked"),
     path("<slug:slug>/training/", training.training, name="training"),
     path("<slug:slug>/training/start/", training.train, name="train"),
     path("<slug:slug>/training/<int:pk>/", training.job_detail, name="job"),

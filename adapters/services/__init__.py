@@ -4,6 +4,7 @@ Knows which function lies where. Knows nothing itself."""
 from adapters.errors import UserError
 from adapters.services.briefs import default_briefs
 from adapters.services.checkpoints import sweep_checkpoints
+from adapters.services.copies import Copies, Copy, copies_in
 from adapters.services.estimates import Standing, standing
 from adapters.services.flags import FLAGS, review
 from adapters.services.imports import (
@@ -17,6 +18,7 @@ from adapters.services.imports import (
 )
 from adapters.services.meter import Meter, measure
 from adapters.services.queue import queue_position
+from adapters.services.style import Period, Style, differences, match_of, measure_style, style_of, years_of
 from adapters.services.sweeping import sweep_training
 from adapters.services.training import (
     cancel_training,
@@ -42,9 +44,13 @@ from adapters.services.writing import (
 
 __all__ = [
     "FLAGS",
+    "Copies",
+    "Copy",
     "Meter",
+    "Period",
     "Resolved",
     "Standing",
+    "Style",
     "UserError",
     "add_text",
     "as_markdown",
@@ -52,14 +58,18 @@ __all__ = [
     "cancel_training",
     "choose_authors",
     "continue_training",
+    "copies_in",
     "create_voice",
     "cuts_of",
     "default_briefs",
     "delete_sample",
     "delete_voice",
+    "differences",
     "expected_recipe",
     "make_live",
+    "match_of",
     "measure",
+    "measure_style",
     "overrule",
     "overrule_all",
     "queue_position",
@@ -74,10 +84,12 @@ __all__ = [
     "standing",
     "start_import",
     "start_import_from",
+    "style_of",
     "submit_training",
     "sweep_checkpoints",
     "sweep_imports",
     "sweep_training",
     "take_in",
     "words_cut",
+    "years_of",
 ]

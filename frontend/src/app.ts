@@ -3,12 +3,13 @@
 import htmx from "htmx.org";
 import * as copy from "./copy";
 import * as drafting from "./drafting";
+import * as figures from "./figures";
 import * as theme from "./theme";
 import * as tick from "./tick";
 import * as training from "./training";
 import * as upload from "./upload";
 
-const modules = [theme, copy, upload, tick, training, drafting];
+const modules = [theme, copy, upload, tick, training, drafting, figures];
 
 // htmx calls this for <body> once the page is there, and for each fragment that it swaps in.
 htmx.onLoad((fragment) => {

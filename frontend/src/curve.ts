@@ -1,6 +1,8 @@
 // Draws the curves of a training: held-out bits per byte beside the base model's, and the training loss beneath.
 // Knows scales and SVG. Knows nothing of where the figures come from; colours are chart.css's.
 
+import { digits, element, gap, label, ticks } from "./svg";
+
 export type Point = [step: number, value: number];
 
 export interface Curves {
@@ -19,7 +21,6 @@ interface Panel {
   digits: number;
 }
 
-const NAMESPACE = "http://www.w3.org/2000/svg";
 const MARGIN = { left: 46, right: 8, title: 22, axis: 26, between: 18 };
 const TICKS = 4;
 const HEIGHTS = { heldOut: 190, loss: 96 };
@@ -73,7 +74,7 @@ function panel(title: string, top: number, height: number, shown: number[]): Pan
   low -= room;
   high += room;
   const step = gap(low, high, TICKS);
-  return { title, top, height, low, high, digits: Math.max(0, Math.ceil(-Math.log10(step))) };
+  return { title, top, height, low, high, digits: digits(step) };
 }
 
 function scale({ top, height, low, high }: Panel): (value: number) => number {
@@ -95,30 +96,4 @@ function frame(shown: Panel, width: number): SVGGElement {
 function line(points: Point[], x: (step: number) => number, y: (value: number) => number, name: string): SVGPathElement {
   const path = points.map(([step, value], index) => `${index ? "L" : "M"}${x(step).toFixed(1)} ${y(value).toFixed(1)}`);
   return element("path", { class: name, d: path.join("") });
-}
-
-function label(text: string, x: number, y: number, anchor: string): SVGTextElement {
-  const made = element("text", { x, y, "text-anchor": anchor });
-  made.textContent = text;
-  return made;
-}
-
-/** Round numbers between `low` and `high`, about `wanted` of them. */
-function ticks(low: number, high: number, wanted: number): number[] {
-  const step = gap(low, high, wanted);
-  const first = Math.ceil(low / step - 1e-9);
-  const count = Math.floor(high / step + 1e-9) - first + 1;
-  return Array.from({ length: count }, (_, index) => (first + index) * step);
-}
-
-function gap(low: number, high: number, wanted: number): number {
-  const rough = (high - low) / wanted;
-  const power = 10 ** Math.floor(Math.log10(rough));
-  return power * ([1, 2, 5].find((factor) => factor * power >= rough) ?? 10);
-}
-
-function element<Name extends keyof SVGElementTagNameMap>(name: Name, attributes: Record<string, string | number>): SVGElementTagNameMap[Name] {
-  const made = document.createElementNS(NAMESPACE, name);
-  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, String(value));
-  return made;
 }

@@ -3,6 +3,7 @@
 import htmx from "htmx.org";
 import { type Curves, draw } from "./curve";
 import { each } from "./dom";
+import { drawAtWidth } from "./svg";
 
 interface Told {
   seq: number;
@@ -30,23 +31,7 @@ const drawn = each("[data-curves]", (figure) => {
   const place = figure.querySelector<HTMLElement>("[data-drawing]");
   if (!place) return;
   const curves: Curves = JSON.parse(figure.dataset.curves!);
-  let width = 0;
-  let waiting = false;
-  const show = () => {
-    if (waiting) return;
-    waiting = true;
-    requestAnimationFrame(() => {
-      waiting = false;
-      now();
-    });
-  };
-  const now = () => place.clientWidth && place.replaceChildren(draw(curves, place.clientWidth));
-  now(); // a page that is swapped in must not jump
-  new ResizeObserver(() => {
-    if (place.clientWidth !== width) show();
-    width = place.clientWidth;
-  }).observe(place);
-  charts.set(figure, { curves, show });
+  charts.set(figure, { curves, show: drawAtWidth(place, (width) => draw(curves, width)) });
 });
 
 const followed = each("[data-training]", (job) => {
