@@ -90,6 +90,11 @@ def measure_style(*, profile_id: int) -> None:
     )
 
 
+def forget_style(*, voice: Voice) -> None:
+    """Throw away what was measured: it quotes texts that have been deleted."""
+    StyleProfile.objects.filter(voice=voice).delete()
+
+
 def years_of(*, voice: Voice) -> list[int]:
     """Those in which its included texts were written, the first one first."""
     found = Sample.objects.filter(voice=voice, included=True, words__gt=0).order_by().dates("date", "year")

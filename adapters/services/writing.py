@@ -25,6 +25,7 @@ from adapters.importers.text import split_title, unwrap
 from adapters.models import ImportItem, Sample, SampleQuerySet, Voice
 from adapters.services.base import count_tokens
 from adapters.services.flags import flags_of
+from adapters.services.style import forget_style
 from adapters.style import likeness
 from adapters.style.meter import words
 
@@ -196,6 +197,7 @@ def delete_sample(*, sample: Sample) -> None:
         for other in alike:
             other.flags = [flag for flag in other.flags if flag != "near_duplicate"]
         Sample.objects.bulk_update(alike, ["flags"])
+        forget_style(voice=sample.voice)  # it quotes the text
         sample.delete()
 
 

@@ -8,8 +8,7 @@ from typing import Any, Final
 
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
-from django.views.decorators.http import require_POST
+from django.shortcuts import redirect, render
 
 from adapters import services
 from adapters.models import Sample, Voice
@@ -71,10 +70,11 @@ def check(request: HttpRequest, slug: str) -> HttpResponse:
 
 
 @login_required
-@require_POST
 def checked(request: HttpRequest, slug: str) -> HttpResponse:
     """The findings alone, for a text that is being typed."""
     voice = find_voice(request, slug)
+    if request.method != "POST":
+        return redirect("voices:style-check", slug)
     form = CheckForm(request.POST)
     context: dict[str, Any] = {"voice": voice, "form": form}
     if form.is_valid():

@@ -236,6 +236,48 @@ def test_an_author_brings_in_a_blog_and_decides_what_is_read(
         curate(visitor, export)
 
 
+def see_style(visitor: Visitor) -> None:
+    page = visitor.page
+    page.goto("/voices/new/")
+    page.get_by_label("Name").fill("Slack Water")
+    page.get_by_role("button", name="Make the voice").click()
+    visit_tab(page, "Style")
+    visitor.look("style-empty", accessible=True)
+    page.get_by_role("link", name="Add writing").click()
+    page.locator("input[type=file]").set_input_files(sorted((DEMO / AUTHORS[visitor.device]).glob("*.md")))
+    page.get_by_role("button", name="Upload", exact=True).click()
+    expect(page.get_by_text("posts were added")).to_be_visible(timeout=60_000)
+    visit_tab(page, "Style")
+    expect(page.get_by_role("heading", name="Punctuation")).to_be_visible(timeout=60_000)
+    expect(page.locator("[data-bars] svg rect").first).to_be_visible()
+    visitor.look("style", accessible=True)
+    page.get_by_label("Measure").select_option(label="Commas")
+    expect(page.locator("#over-time .label", has_text="Commas")).to_be_visible()
+    expect(page.locator("[data-years] svg circle").first).to_be_visible()
+    shown = page.locator(".evidence").first
+    sentence = shown.locator("p").inner_text()
+    shown.get_by_role("link").click()
+    expect(page.get_by_role("region", name="What the model reads")).to_contain_text(sentence)
+    visit_tab(page, "Style")
+    page.get_by_role("link", name="Compare").click()
+    expect(page.get_by_text(re.compile("Difference|No difference")).first).to_be_visible(timeout=60_000)
+    visitor.look("style-compare", accessible=True)
+    visit_tab(page, "Style")
+    page.get_by_role("link", name="Check a text").click()
+    box = page.get_by_label("Text", exact=True)
+    box.press_sequentially(f"I read it again. {sentence}", delay=1)
+    expect(page.get_by_text("Paragraph by paragraph")).to_be_visible()
+    box.fill("Pursuant to the provisions hereof, the undersigned shall remit the aforementioned deliverables. " * 4)
+    expect(page.get_by_text(re.compile("^Unlike you, ")).first).to_be_visible()
+    visitor.look("style-check", accessible=True)
+
+
+def test_an_author_sees_how_they_write(visitors: list[Visitor], site: Site) -> None:
+    for visitor in visitors:
+        sign_up(visitor, site, f"stylist-{visitor.device}@example.org")
+        see_style(visitor)
+
+
 def test_a_lost_visitor_is_told_where_they_are(visitors: list[Visitor]) -> None:
     for visitor in visitors:
         visitor.page.goto("/voices/nobodys/")
