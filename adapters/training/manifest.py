@@ -18,7 +18,7 @@ from adapters.training.layout import TARGETS
 from adapters.training.prompts import TEMPLATE_VERSION
 from adapters.training.reading import FORMAT
 from adapters.training.recipe import Recipe
-from adapters.training.trainer import Trained
+from adapters.training.training import Trained
 from adapters.training.windows import Window
 
 LIBRARIES: Final = ("torch", "transformers", "peft", "safetensors")

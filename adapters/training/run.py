@@ -5,8 +5,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Generator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Generator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -15,7 +14,6 @@ from adapters.training import checkpoint, lora, samples
 from adapters.training.assess import Budget, assess
 from adapters.training.assessment import Assessment
 from adapters.training.candidate import Candidate
-from adapters.training.dataset import DataSet
 from adapters.training.evaluation import bits_per_byte
 from adapters.training.events import (
     Assessing,
@@ -23,7 +21,6 @@ from adapters.training.events import (
     Checkpoint,
     Dropped,
     Evaluation,
-    OnEvent,
     Prepared,
     Recited,
     Resumed,
@@ -32,10 +29,10 @@ from adapters.training.events import (
 )
 from adapters.training.learner import Diverged, Learner, Lesson
 from adapters.training.pace import Pace
-from adapters.training.recipe import Recipe
 from adapters.training.reciting import STOP_AT, recited
 from adapters.training.schedule import Schedule
 from adapters.training.stopping import ShouldStop, Stopped
+from adapters.training.training import Trained, Training
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -44,60 +41,6 @@ CHECKPOINT_SECONDS: Final = 60.0
 """A killed process costs at most so much work; every evaluation leaves a checkpoint too."""
 TRIAL_MEASUREMENTS: Final = 2
 """After so many measurements the worst of several candidates leaves, and another one after as many more."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Training:
-    """What one voice's training needs."""
-
-    data: DataSet
-    """What it learns from and is measured on."""
-    recipe: Recipe
-    """How."""
-    on_event: OnEvent
-    """Is told what happens."""
-    should_stop: ShouldStop
-    """Asked often; true means: leave a checkpoint and end."""
-    out: Path
-    """Folder for the finished adapter's files."""
-    base_name: str | None = None
-    """What the adapter's configuration calls the base model; by default its folder's name."""
-    sample_briefs: Sequence[str] = ()
-    """To each of them a short text is written at every evaluation."""
-    checkpoint: Path | None = None
-    """Folder of the checkpoint; training goes on from one that lies there."""
-    texts: int = 0
-    """How many texts the finished voice, and as many the base model, write to be compared; 0 compares without."""
-    others: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    """Other writers' texts, for the judges of style to choose from."""
-    other_voice: Path | None = None
-    """Another author's adapter on the same base, to compare with."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Trained:
-    """A finished voice."""
-
-    folder: Path
-    """Where adapter_config.json and adapter_model.safetensors lie."""
-    bits_per_byte: float
-    """Of the voice on the held-out posts; the stored weights are the best measured."""
-    base_bits_per_byte: float
-    """Of the base model on the same."""
-    rank: int
-    """Of the adapter."""
-    bytes: int
-    """Size of both files."""
-    learning_rate: float
-    """The candidate's that won."""
-    step: int
-    """After which step the stored weights were measured."""
-    steps: int
-    """Steps made in all."""
-    assessment: Assessment
-    """How good it is, measured when it was finished."""
-    seconds: float
-    """From the first measurement to the last file, interruptions left out."""
 
 
 _KEPT: Final = ("base", "base_recites", "step", "measured_at", "measurements", "seconds")

@@ -14,13 +14,12 @@ from adapters.training.dataset import DataSet
 from adapters.training.events import OnEvent
 from adapters.training.learner import Learner, Lesson
 from adapters.training.recipe import Recipe
-from adapters.training.run import Run, Trained, Training, Work
+from adapters.training.run import Run, Work
 from adapters.training.stopping import ShouldStop, Stopped
+from adapters.training.training import Trained, Training
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
-
-__all__ = ["Ended", "Trained", "Trainer", "Training", "train"]
 
 
 @dataclass(frozen=True, kw_only=True)

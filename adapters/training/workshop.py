@@ -15,7 +15,8 @@ from adapters.training.precision import chosen
 from adapters.training.recipe import readiness
 from adapters.training.spec import Spec
 from adapters.training.stopping import Stopped
-from adapters.training.trainer import Ended, Trainer, Training
+from adapters.training.trainer import Ended, Trainer
+from adapters.training.training import Training
 
 
 @dataclass(frozen=True, kw_only=True)

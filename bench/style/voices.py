@@ -17,7 +17,8 @@ from adapters.training.events import Dropped, Evaluation, Event
 from adapters.training.prompts import answer_ids
 from adapters.training.recipe import Recipe, recipe_for
 from adapters.training.stopping import never
-from adapters.training.trainer import Trained, Trainer, Training
+from adapters.training.trainer import Trainer
+from adapters.training.training import Trained, Training
 
 TRAINED = "trained.json"
 

@@ -12,7 +12,7 @@ from adapters.training import manifest, reading
 from adapters.training.assessment import Assessment
 from adapters.training.dataset import build
 from adapters.training.prompts import IGNORED
-from adapters.training.trainer import Trained
+from adapters.training.training import Trained
 from tests.adapters.training.conftest import make_posts
 
 

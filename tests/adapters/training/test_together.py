@@ -10,7 +10,8 @@ from adapters.training import run as running
 from adapters.training.dataset import build
 from adapters.training.events import Assessing, Checkpoint, Dropped, Evaluation, Prepared, Recited, Resumed, Step
 from adapters.training.stopping import Stopped, never
-from adapters.training.trainer import Trained, Trainer, Training, train
+from adapters.training.trainer import Trainer, train
+from adapters.training.training import Trained, Training
 from tests.adapters.training.conftest import make_posts
 
 FILE = "adapter_model.safetensors"
