@@ -15,7 +15,7 @@ from adapters.style.described import Post
 from adapters.style.language import ENGLISH, detect
 from adapters.style.plainly import count, figure
 from adapters.style.reading import pieces, read
-from adapters.style.reasons import foreign, reasons
+from adapters.style.reasons import reasons
 from adapters.style.scales import Scale, apart, measured
 from adapters.style.tally import TALLIED_MARKS, Floats, Tally, tally
 from adapters.style.traits import traits
@@ -152,8 +152,6 @@ class Voiceprint:
             return None, ()
         found = traits(text.counts[first:last].sum(axis=0, keepdims=True))[0]
         _, percentile = apart(self.scales, words, float(near[first:last].sum()) / words, found)
-        if foreign(text, first, last, self.scales):
-            percentile = 0.0
         if percentile >= UNUSUAL:
             return round(percentile, 1), ()
         return round(percentile, 1), reasons(text, first, last, self._usual, tuple(self._back.numbers), self.scales)

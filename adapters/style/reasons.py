@@ -37,13 +37,6 @@ def reasons(
     return tuple(reason.text for reason in sorted(found, key=lambda each: (-each.weight, each.text))[:MOST])
 
 
-def foreign(text: Tally, first: int, last: int, scales: Sequence[Scale]) -> bool:
-    """Whether hardly any word is a common one of the author's language: of such a text the distance says nothing."""
-    words, found = _found(text, first, last)
-    low, high = bounds("known", words, scales)
-    return found["known"] < low - 2 * (high - low)
-
-
 def _found(text: Tally, first: int, last: int) -> tuple[int, dict[str, float]]:
     counts = text.counts[first:last].sum(axis=0)
     return int(counts[0]), dict(zip(TRAITS, traits(counts[None])[0].tolist(), strict=True))

@@ -49,8 +49,16 @@ def test_of_overlapping_spans_the_longer_is_whole_and_what_is_left_has_to_be_lon
     assert [(span.words, span.key) for span in known.spans(text, 7)] == [(12, 1), (7, 2)]
 
 
+def test_a_span_ends_where_a_longer_one_begins_that_overlaps_it():
+    known = Known({1: "a b c d e f g h i j", 2: "g h i j k l m n o p q r s t"})
+    spans = known.spans("a b c d e f g h i j k l m n o p q r s t", at_least=3)
+
+    assert [(span.words, span.key, span.source_start) for span in spans] == [(6, 1, 0), (14, 2, 0)]
+
+
 def test_what_stands_in_several_posts_is_told_of_the_first():
     assert [span.key for span in Known({5: f"x {POST}", 2: POST}).spans(POST)] == [5]
+    assert [span.key for span in Known({5: f"{POST} Then.", 2: f"{POST} Well."}).spans(POST)] == [5]
 
 
 def test_posts_and_texts_may_be_empty():

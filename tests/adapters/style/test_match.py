@@ -66,11 +66,30 @@ def test_reasons_have_figures_and_are_given_only_where_a_text_is_unusual():
         assert not each.why or each.level != "like you"
 
 
-def test_what_hardly_has_a_common_word_is_unlike_whatever_its_distance():
-    match = voiceprint("ignatius-bell").match("xyzzy plugh frobozz. " * 30)
+@pytest.mark.parametrize("writer", demo_writers())
+def test_another_language_is_unlike_and_the_reason_is_its_words(writer):
+    match = voiceprint(writer).match("Der Hund ist in dem Haus, und er hat die Katze auf dem Dach nicht gesehen. " * 6)
 
-    assert match.percentile == 0
-    assert "0 of 100 words are common ones" in match.why[0]
+    assert match.level == "unlike you"
+    assert any("words are common ones" in reason for reason in match.why)
+
+
+def test_words_alone_tell_who_wrote_a_text():
+    def written(seed: int, little: list[str]) -> str:
+        chance = random.Random(seed)
+        # Both have words of as many letters in the same places.
+        return "\n\n".join(
+            " ".join(f"The {chance.choice(['rain', 'tide'])} {chance.choice(little)} fall." for _ in range(15))
+            for _ in range(4)
+        )
+
+    voice = fit(posts([written(seed, ["shall", "might"]) for seed in range(8)]))
+    other = voice.match(written(8, ["would", "could"]))
+
+    assert voice.match(written(8, ["shall", "might"])).level == "like you"
+    assert other.level == "unlike you"
+    assert any("“would”" in reason for reason in other.why)
+    assert any("“shall”" in reason for reason in other.why)
 
 
 def test_short_paragraphs_have_no_percentile_and_say_so():

@@ -77,6 +77,7 @@ def test_contractions_are_a_share_of_what_could_be_contracted():
     assert value("contractions", text) == 50  # don't, we're of it is late, they have gone
     assert told("contractions", text) == "You make every second possible contraction, such as “don’t” or “it’s”."
     assert told("contractions", "I do not know.") == "You never contract: “do not” and “it is” stay whole."
+    assert value("contractions", "Let us go. Let's go. You will, and yes, you will.") == 50
     assert value("contractions", "Nothing here.") is None
 
 

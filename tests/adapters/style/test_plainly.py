@@ -59,6 +59,7 @@ def test_rates_are_told_by_the_words_between():
     [
         (0, "never"),
         (0.01, "hardly ever"),
+        (0.07, "a tenth as often"),
         (0.1, "a tenth as often"),
         (0.34, "a third as often"),
         (2.54, "2.5 times as often"),

@@ -36,6 +36,10 @@ def test_headings_and_lists_are_no_prose_and_verse_is():
     assert [paragraph.prose for paragraph in read(text).paragraphs] == [False, False, False, True, True]
 
 
+def test_half_a_character_is_no_hindrance():
+    assert sentences("One \ud83d two. Three.") == ["One \ud83d two.", "Three."]
+
+
 def test_pieces_are_cut_between_sentences_and_a_rest_joins_the_last():
     text = "One two three. Four five six. Seven eight nine. Ten."
     found = [text[start:end] for start, end in pieces(read(text), 3)]
