@@ -8,6 +8,7 @@ import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 from statistics import mean, median
 from typing import Any, Final
@@ -34,6 +35,8 @@ ASKED: Final = 300
 WORDS: Final = 2000
 """Of the text that is timed."""
 REPEATS: Final = 50
+LIBRARIES: Final = ("numpy", "scipy", "sentencex", "wordfreq")
+"""Whose versions may move the figures."""
 
 Pieces = list[tuple[Tally, int, int]]
 
@@ -62,7 +65,8 @@ def main() -> None:
         write_table(authors)  # before anything has read it
     background("en")
     largest = max(authors, key=lambda author: sum(len(post.text) for post in author.posts))
-    rows = timings(largest) + telling(authors) + flagged(authors)
+    versions = {library: metadata.version(library) for library in LIBRARIES}
+    rows = [{"kind": "versions", **versions}, *timings(largest), *telling(authors), *flagged(authors)]
     print(machine.write("profile", "profile", arguments.seed, rows))
 
 
