@@ -8,6 +8,7 @@ import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 from statistics import mean, median
 from typing import Any, Final
@@ -19,8 +20,9 @@ from adapters.style.copying import Known
 from adapters.style.match import UNLIKE, UNUSUAL, Voiceprint, fit
 from adapters.style.profile import Post, measure
 from adapters.style.reading import read
-from adapters.style.scales import runs
+from adapters.style.scales import Scale, apart, measured, runs
 from adapters.style.tally import Floats, Tally, tally
+from adapters.style.traits import traits
 from adapters.style.usual import Usual, used
 from bench import machine
 from bench.style.authors import Author, read_folder
@@ -33,6 +35,8 @@ ASKED: Final = 300
 WORDS: Final = 2000
 """Of the text that is timed."""
 REPEATS: Final = 50
+LIBRARIES: Final = ("numpy", "scipy", "sentencex", "wordfreq")
+"""Whose versions may move the figures."""
 
 Pieces = list[tuple[Tally, int, int]]
 
@@ -61,7 +65,8 @@ def main() -> None:
         write_table(authors)  # before anything has read it
     background("en")
     largest = max(authors, key=lambda author: sum(len(post.text) for post in author.posts))
-    rows = timings(largest) + telling(authors) + flagged(authors)
+    versions = {library: metadata.version(library) for library in LIBRARIES}
+    rows = [{"kind": "versions", **versions}, *timings(largest), *telling(authors), *flagged(authors)]
     print(machine.write("profile", "profile", arguments.seed, rows))
 
 
@@ -117,9 +122,10 @@ def telling(authors: Sequence[Author]) -> list[dict[str, Any]]:
             if other is author:
                 continue
             back = made("en", table_of([each.own for each in tallied if each.slug not in (author.slug, other.slug)]))
-            usual = Usual(used(author.own, len(back.words)), back)
+            usual, scales = Usual(used(author.own, len(back.words)), back), measured(author.own, back)
             for size in found:
-                found[size][other.slug] = auc(_near(usual, author.asked[size]), _near(usual, other.asked[size]))
+                own, others = (_distances(usual, scales, each.asked[size]) for each in (author, other))
+                found[size][other.slug] = auc(own, others)
         for size, aucs in found.items():
             rows.append(
                 {
@@ -174,9 +180,9 @@ def write_table(authors: Sequence[Author]) -> None:
 
 
 def auc(near: Floats, far: Floats) -> float:
-    """How often a value of the first is greater than one of the second; equal ones count half."""
-    greater: Floats = (near[:, None] > far[None, :]) + 0.5 * (near[:, None] == far[None, :])
-    return float(greater.mean())
+    """How often a distance of the first is less than one of the second; equal ones count half."""
+    less: Floats = (near[:, None] < far[None, :]) + 0.5 * (near[:, None] == far[None, :])
+    return float(less.mean())
 
 
 def _tallied(author: Author, numbers: Mapping[str, int]) -> Tallied:
@@ -199,12 +205,14 @@ def _some(pieces: Pieces) -> Pieces:
     return [pieces[int(place)] for place in np.linspace(0, len(pieces) - 1, min(len(pieces), ASKED))]
 
 
-def _near(usual: Usual, pieces: Pieces) -> Floats:
-    kept: dict[int, Floats] = {}
-    for text, _, _ in pieces:
-        if id(text) not in kept:
-            kept[id(text)] = usual.nearness(text)
-    return np.array([kept[id(text)][first:last].sum() / text.words[first:last].sum() for text, first, last in pieces])
+def _distances(usual: Usual, scales: Sequence[Scale], pieces: Pieces) -> Floats:
+    near = {key: usual.nearness(text) for key, text in {id(text): text for text, _, _ in pieces}.items()}
+    found = []
+    for text, first, last in pieces:
+        counts = text.counts[first:last].sum(axis=0, keepdims=True)
+        words = int(counts[0, 0])
+        found.append(apart(scales, words, near[id(text)][first:last].sum() / words, traits(counts)[0])[0])
+    return np.array(found)
 
 
 def _passages(author: Author) -> list[str]:

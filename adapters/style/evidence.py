@@ -208,15 +208,11 @@ def _cut(key: int, place: Place, around: re.Pattern[str] | None) -> Evidence:
     span = place.paragraph.sentences[place.number]
     start, end = span.start, span.end
     if end - start > LONGEST:
-        match = around.search(place.reading.text, start, end) if around else None
-        middle = match.start() if match else start
         words = place.reading.places[span.first : span.last]
-        after = [word for word in words if word[1] >= middle - LONGEST // 2]
-        start = (
-            after[0][0] if after and after[0][0] > middle - LONGEST // 2 and middle - start > LONGEST // 2 else start
-        )
-        inside = [word[1] for word in words if start < word[1] <= start + LONGEST]
-        end = inside[-1] if inside else start + LONGEST
+        match = around.search(place.reading.text, start, end) if around else None
+        if match and match.end() > start + LONGEST:
+            start = next((first for first, _ in words if first >= match.start() - LONGEST // 2), match.start())
+        end = max((last for _, last in words if start < last <= start + LONGEST), default=start + LONGEST)
     return Evidence(text=place.reading.text[start:end], post=key, start=start, end=end)
 
 

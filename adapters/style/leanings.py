@@ -22,8 +22,10 @@ PASSAGE: Final = 1000
 """Words in which a common word stands often enough to be counted."""
 WORDS_AT_LEAST: Final = 2000
 """Of fewer, no leaning can be told."""
-COMMON: Final = 2e-4
-"""Twice in 10,000 words. Of rarer words the posts say too little."""
+COMMON: Final = 5e-5
+"""Once in 20,000 words. Of rarer words the posts say too little."""
+EVIDENT: Final = 10.0
+"""Likelihood ratio in natural logarithms; of this much, chance is no explanation."""
 AGREE: Final = 0.7
 """Share of the passages that have to lean the same way: it is a habit then and no subject."""
 CLEAR: Final = 1.5
@@ -69,9 +71,9 @@ def _against(
         agree = sum(
             (passage[word] > share * size) is (ratio > 1) for passage, size in zip(passages, sizes, strict=True)
         )
-        if agree >= AGREE * len(passages) and not 1 / CLEAR < ratio < CLEAR:
-            ratios[word] = ratio
-            clear[word] = times[word] * math.log(ratio) - times[word] + expected if ratio else expected
+        evidence = times[word] * math.log(ratio) - times[word] + expected if ratio else expected
+        if evidence >= EVIDENT and agree >= AGREE * len(passages) and not 1 / CLEAR < ratio < CLEAR:
+            ratios[word], clear[word] = ratio, evidence
     ranked = sorted(ratios, key=lambda word: (-clear[word], word))
     more = {word: ratios[word] for word in ranked if ratios[word] > 1}
     less = {word: ratios[word] for word in ranked if ratios[word] < 1}

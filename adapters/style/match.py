@@ -16,8 +16,9 @@ from adapters.style.language import ENGLISH, detect
 from adapters.style.plainly import count, figure
 from adapters.style.reading import pieces, read
 from adapters.style.reasons import reasons
-from adapters.style.scales import Scale, blend, measured
-from adapters.style.tally import TALLIED_MARKS, Tally, tally
+from adapters.style.scales import Scale, apart, measured
+from adapters.style.tally import TALLIED_MARKS, Floats, Tally, tally
+from adapters.style.traits import traits
 from adapters.style.usual import Used, Usual, used
 
 SHORTEST: Final = 25
@@ -145,12 +146,12 @@ class Voiceprint:
             paragraphs=tuple(paragraphs),
         )
 
-    def _compared(self, text: Tally, near: Any, first: int, last: int) -> tuple[float | None, tuple[str, ...]]:
+    def _compared(self, text: Tally, near: Floats, first: int, last: int) -> tuple[float | None, tuple[str, ...]]:
         words = int(text.words[first:last].sum())
         if words < SHORTEST or not self.scales:
             return None, ()
-        distance = -float(near[first:last].sum()) / words
-        percentile = sum(part * scale.farther(distance) for scale, part in blend(self.scales, words))
+        found = traits(text.counts[first:last].sum(axis=0, keepdims=True))[0]
+        _, percentile = apart(self.scales, words, float(near[first:last].sum()) / words, found)
         if percentile >= UNUSUAL:
             return round(percentile, 1), ()
         return round(percentile, 1), reasons(text, first, last, self._usual, tuple(self._back.numbers), self.scales)

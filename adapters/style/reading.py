@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 import sentencex
@@ -98,12 +99,13 @@ def pieces(reading: Reading, words: int) -> list[tuple[int, int]]:
     sentences = [sentence for paragraph in reading.paragraphs for sentence in paragraph.sentences]
     if not sentences:
         return []
-    starts, first = [sentences[0].start], 0
-    for sentence in sentences[1:]:
-        if sentence.first - first >= words and len(reading.words) - sentence.first >= words * 2 / 3:
-            starts.append(sentence.start)
-            first = sentence.first
-    return list(zip(starts, [*starts[1:], sentences[-1].end], strict=True))
+    starts, ends = [sentences[0]], []
+    for before, sentence in pairwise(sentences):
+        have, left = sentence.first - starts[-1].first, len(reading.words) - sentence.first
+        if have >= words and left >= words * 2 / 3:
+            starts.append(sentence)
+            ends.append(before)
+    return [(first.start, last.end) for first, last in zip(starts, [*ends, sentences[-1]], strict=True)]
 
 
 def _paragraphs(text: str) -> Iterator[tuple[int, int]]:

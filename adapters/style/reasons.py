@@ -3,6 +3,7 @@ Knows what the distance is summed from and what is usual for the author. Knows n
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -11,8 +12,9 @@ import numpy as np
 
 from adapters.style.lexicon import shown
 from adapters.style.plainly import figure
-from adapters.style.scales import Scale, blend, traits
-from adapters.style.tally import TALLIED_MARKS, Tally
+from adapters.style.scales import Scale, bounds
+from adapters.style.tally import Tally
+from adapters.style.traits import TRAITS, traits
 from adapters.style.usual import Usual
 
 MOST: Final = 3
@@ -31,29 +33,25 @@ def reasons(
     text: Tally, first: int, last: int, usual: Usual, vocabulary: Sequence[str], scales: Sequence[Scale]
 ) -> tuple[str, ...]:
     """Up to three for the sentences from `first` to before `last`, the weightiest first."""
-    found = [*_traits(text, first, last, usual, scales), *_words(text, first, last, usual, vocabulary)]
+    found = [*_traits(text, first, last, scales), *_words(text, first, last, usual, vocabulary)]
     return tuple(reason.text for reason in sorted(found, key=lambda each: (-each.weight, each.text))[:MOST])
 
 
-def _traits(text: Tally, first: int, last: int, usual: Usual, scales: Sequence[Scale]) -> Iterator[_Reason]:
-    """What lies outside of nine in ten of the author's own pieces of this length."""
-    weights = dict(zip(TALLIED_MARKS, usual.marks.tolist(), strict=True))
+def _found(text: Tally, first: int, last: int) -> tuple[int, dict[str, float]]:
     counts = text.counts[first:last].sum(axis=0)
-    words = int(counts[0])
-    parts = list(blend(scales, words))
-    for name, value in traits(counts).items():
-        if name not in _TELL or not parts or not all(name in scale.usual for scale, _ in parts):
+    return int(counts[0]), dict(zip(TRAITS, traits(counts[None])[0].tolist(), strict=True))
+
+
+def _traits(text: Tally, first: int, last: int, scales: Sequence[Scale]) -> Iterator[_Reason]:
+    """What lies outside of nine in ten of the author's own pieces of this length."""
+    words, found = _found(text, first, last)
+    for name, tell in _TELL.items():
+        value, (low, high) = found[name], bounds(name, words, scales)
+        if low <= value <= high or math.isnan(value):
             continue
-        low = sum(part * scale.usual[name][0] for scale, part in parts)
-        high = sum(part * scale.usual[name][1] for scale, part in parts)
-        beyond = max(value - high, low - value)
-        told = _TELL[name](value, low, high, words)
-        # Many commas bring a text nearer to an author of many commas: no reason why it is far, however many.
-        nearer = (
-            (value - high) * weights.get(name, 0.0) > 0 if value > high else (value - low) * weights.get(name, 0.0) > 0
-        )
-        if beyond > 0 and told and not nearer:
-            yield _Reason(weight=1 + beyond / max(high - low, 1e-3), text=told)
+        beyond = value - high if value > high else value - low
+        if told := tell(value, low, high, words):
+            yield _Reason(weight=1 + abs(beyond) / max(high - low, 1e-3), text=told)
 
 
 def _words(text: Tally, first: int, last: int, usual: Usual, vocabulary: Sequence[str]) -> Iterator[_Reason]:
@@ -114,6 +112,11 @@ def _word_letters(value: float, low: float, high: float, words: int) -> str:
     return f"words of {value:.1f} letters on average, yours mostly have {low:.1f} to {high:.1f}"
 
 
+def _known(value: float, low: float, high: float, words: int) -> str:
+    mostly = f"{round(100 * low)} to {round(100 * high)}"
+    return f"{round(100 * value)} of 100 words are common ones, of yours mostly {mostly}"
+
+
 def _contractions(value: float, low: float, high: float, words: int) -> str:
     mostly = f"{round(100 * low)} to {round(100 * high)}"
     return f"{round(100 * value)} % of possible contractions, where you mostly make {mostly} %"
@@ -123,6 +126,7 @@ _TELL: Final[dict[str, Tell]] = {
     "sentence words": _sentence_words,
     "word letters": _word_letters,
     "contractions": _contractions,
+    "known": _known,
     "long words": _counted("word of seven letters or more", "words of seven letters or more"),
     "i": _counted("“I” or “my”", "“I” or “my”"),
     "we": _counted("“we” or “our”", "“we” or “our”"),

@@ -1,4 +1,4 @@
-"""Scales: how far an author's own pieces of some length lie from the author's usual, and what they have of everything.
+"""Scales: how far an author's own pieces of some length lie from the author's usual, each measured without its post.
 Knows held-out pieces. Knows nothing of texts that are compared with them."""
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from typing import Any, Final
 import numpy as np
 
 from adapters.style.background import Background
-from adapters.style.tally import COUNTED, Floats, Tally
+from adapters.style.tally import Floats, Tally
+from adapters.style.traits import TRAITS, Habits, habits, held_out_oddness, traits
 from adapters.style.usual import Usual, used
 
 LENGTHS: Final = (25, 50, 100, 200, 400, 800, 1600)
@@ -19,62 +20,55 @@ LENGTHS: Final = (25, 50, 100, 200, 400, 800, 1600)
 PIECES_AT_LEAST: Final = 20
 PIECES_AT_MOST: Final = 400
 FOLDS: Final = 10
+ODDNESS: Final = 0.35
+"""What a standard deviation of oddness counts against one of nearness. Nearness alone takes somebody for the author who
+leans the same way from everybody else, and farther; much oddness blurs who is near."""
 _STEPS: Final = 100
-
-Rates = Mapping[str, tuple[float, float]]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Scale:
-    """An author's own pieces of about one length, each measured without its own post."""
+    """An author's own pieces of about one length."""
 
     words: int
     """About how many a piece has."""
     pieces: int
     """How many were measured."""
+    near: tuple[float, float]
+    """Mean and standard deviation of their nearness a word."""
+    odd: tuple[float, float]
+    """Mean and standard deviation of their oddness."""
+    habits: Habits
+    """What is usual of their traits."""
     distances: tuple[float, ...]
     """Their distances at every hundredth of the pieces, from the nearest to the farthest."""
-    usual: dict[str, tuple[float, float]]
-    """Trait -> what one piece in twenty is below, and one in twenty is above."""
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
-        return {
-            **vars(self),
-            "distances": list(self.distances),
-            "usual": {name: list(bounds) for name, bounds in self.usual.items()},
-        }
+        kept = {name: list(getattr(self, name)) for name in ("near", "odd", "distances")}
+        return {"words": self.words, "pieces": self.pieces, "habits": self.habits.as_dict(), **kept}
 
     @classmethod
     def from_dict(cls, kept: Mapping[str, Any]) -> Scale:
         """The inverse."""
+        (near, near_spread), (odd, odd_spread) = kept["near"], kept["odd"]
         return cls(
-            **{
-                **kept,
-                "distances": tuple(kept["distances"]),
-                "usual": {name: (low, high) for name, (low, high) in kept["usual"].items()},
-            }
+            words=kept["words"],
+            pieces=kept["pieces"],
+            near=(near, near_spread),
+            odd=(odd, odd_spread),
+            habits=Habits.from_dict(kept["habits"]),
+            distances=tuple(kept["distances"]),
         )
 
+    def distance(self, near: float, found: Floats) -> float:
+        """Of a piece with that nearness a word and (TRAITS,), in standard deviations of the author's own."""
+        odd = self.habits.oddness(found[None])
+        return float(_distance(np.array([near]), odd, self.near, self.odd)[0])
+
     def farther(self, distance: float) -> float:
-        """Percent of the pieces that are at least so far."""
+        """Percent of the author's own pieces that are at least so far."""
         return 100 - float(np.interp(distance, self.distances, np.linspace(0, 100, _STEPS + 1)))
-
-
-def traits(counts: Floats) -> dict[str, float]:
-    """What a piece has of everything that can be told, from its `COUNTED` sums; what it has no place for is missing."""
-    of = dict(zip(COUNTED, counts.tolist(), strict=True))
-    found = {name: of[name] / of["words"] for name in COUNTED if name not in _NO_RATES} if of["words"] else {}
-    if of["sentences"]:
-        found["sentence words"] = of["words"] / of["sentences"]
-    if of["words"]:
-        found["word letters"] = of["letters"] / of["words"]
-    if of["contractible"] >= 3:
-        found["contractions"] = of["contracted"] / of["contractible"]
-    return found
-
-
-_NO_RATES: Final = ("words", "sentences", "letters", "contracted", "contractible")
 
 
 def measured(texts: Sequence[Tally], back: Background, lengths: Sequence[int] = LENGTHS) -> tuple[Scale, ...]:
@@ -83,11 +77,11 @@ def measured(texts: Sequence[Tally], back: Background, lengths: Sequence[int] = 
     if folds < 2:
         return ()
     every = used(texts, len(back.words))
-    near: list[tuple[Tally, Floats]] = []
+    near: list[tuple[int, Tally, Floats]] = []
     for fold in range(folds):
         mine = list(texts)[fold::folds]
         usual = Usual(every.less(used(mine, len(back.words))), back)
-        near += [(text, usual.nearness(text)) for text in mine]
+        near += [(fold, text, usual.nearness(text)) for text in mine]
     found = [_scale(length, near) for length in lengths]
     return tuple(scale for scale in found if scale)
 
@@ -105,6 +99,27 @@ def blend(scales: Sequence[Scale], words: int) -> Iterator[tuple[Scale, float]]:
     yield high, part
 
 
+def apart(scales: Sequence[Scale], words: int, near: float, found: Floats) -> tuple[float, float]:
+    """Distance of a piece, and percent of the author's own pieces of its length that are at least so far."""
+    distance = percent = 0.0
+    for scale, part in blend(scales, words):
+        here = scale.distance(near, found)
+        distance, percent = distance + part * here, percent + part * scale.farther(here)
+    return distance, percent
+
+
+def bounds(name: str, words: int, scales: Sequence[Scale]) -> tuple[float, float]:
+    """What is usual of a trait at a length; everything, where nothing is known of it."""
+    trait = TRAITS.index(name)
+    low = high = 0.0
+    for scale, part in blend(scales, words):
+        least, most = scale.habits.low[trait], scale.habits.high[trait]
+        if least is None or most is None:
+            return -math.inf, math.inf
+        low, high = low + part * least, high + part * most
+    return low, high
+
+
 def runs(words: Floats, length: int) -> Iterator[tuple[int, int]]:
     """Runs of whole sentences with about `length` words, one after another: three quarters to three halves of it."""
     first, have = 0, 0.0
@@ -117,31 +132,32 @@ def runs(words: Floats, length: int) -> Iterator[tuple[int, int]]:
             first, have = place + 1, 0.0
 
 
-def _scale(length: int, near: Sequence[tuple[Tally, Floats]]) -> Scale | None:
-    pieces = [(text, each, run) for text, each in near for run in runs(text.words, length)]
+def _scale(length: int, near: Sequence[tuple[int, Tally, Floats]]) -> Scale | None:
+    pieces = [(fold, text, each, run) for fold, text, each in near for run in runs(text.words, length)]
     if len(pieces) < PIECES_AT_LEAST:
         return None
     step = max(1.0, len(pieces) / PIECES_AT_MOST)
     pieces = [pieces[int(place * step)] for place in range(int(len(pieces) / step))]
-    distances, found = [], []
-    for text, each, (first, last) in pieces:
-        counts = text.counts[first:last].sum(axis=0)
-        distances.append(-each[first:last].sum() / counts[0])
-        found.append(traits(counts))
+    counts = np.array([text.counts[first:last].sum(axis=0) for _, text, _, (first, last) in pieces])
+    nearness = np.array([each[first:last].sum() for _, _, each, (first, last) in pieces]) / counts[:, 0]
+    found = traits(counts)
+    oddness = held_out_oddness(found, np.array([fold for fold, _, _, _ in pieces], dtype=np.int64))
+    nears, odds = _moments(nearness), _moments(oddness)
+    distances = _distance(nearness, oddness, nears, odds)
     return Scale(
         words=length,
         pieces=len(pieces),
-        distances=tuple(np.quantile(distances, np.linspace(0, 1, _STEPS + 1)).round(4).tolist()),
-        usual={name: _bounds([each[name] for each in found if name in each]) for name in _names(found)},
+        near=nears,
+        odd=odds,
+        habits=habits(found),
+        distances=tuple(np.quantile(distances, np.linspace(0, 1, _STEPS + 1)).round(3).tolist()),
     )
 
 
-def _names(found: Sequence[Mapping[str, float]]) -> list[str]:
-    # Told only where at least every fourth piece has it: contractions may have no place in short ones.
-    names = dict.fromkeys(name for each in found for name in each)
-    return [name for name in names if sum(name in each for each in found) * 4 >= len(found)]
+def _moments(values: Floats) -> tuple[float, float]:
+    return round(float(values.mean()), 5), round(max(1e-4, float(values.std())), 5)
 
 
-def _bounds(values: Sequence[float]) -> tuple[float, float]:
-    low, high = np.quantile(values, (0.05, 0.95)).round(5).tolist()
-    return low, high
+def _distance(near: Floats, odd: Floats, nears: tuple[float, float], odds: tuple[float, float]) -> Floats:
+    distance: Floats = (nears[0] - near) / nears[1] + ODDNESS * (odd - odds[0]) / odds[1]
+    return distance

@@ -21,7 +21,7 @@ TALLIED_MARKS: Final = (
 LENGTHS: Final = (1, 4, 7, 10, 14, 18, 23, 29, 37, 50)
 """First number of words of each class of sentence lengths."""
 COUNTED: Final = (
-    "words", "sentences", "letters", "long words", "i", "we", "you", "they", "contracted", "contractible",
+    "words", "sentences", "letters", "known", "long words", "i", "we", "you", "they", "contracted", "contractible",
     *TALLIED_MARKS,
 )  # fmt: skip
 _COLUMN: Final = {name: place for place, name in enumerate(COUNTED)}
@@ -82,6 +82,7 @@ def tally(reading: Reading, numbers: Mapping[str, int]) -> Tally:
             counts[:, _COLUMN[name]] += np.bincount(into, minlength=len(spans))
     known = [(place, numbers[word]) for place, word in enumerate(reading.words) if word in numbers]
     at = np.array([place for place, _ in known], dtype=np.int64)
+    counts[:, _COLUMN["known"]] = np.bincount(sentence[at], minlength=len(spans))
     ends = np.cumsum([len(paragraph.sentences) for paragraph in reading.paragraphs]).tolist()
     return Tally(
         spans=spans,
