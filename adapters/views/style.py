@@ -83,7 +83,6 @@ def checked(request: HttpRequest, slug: str) -> HttpResponse:
 
 
 def _checked(voice: Voice, text: str) -> dict[str, Any]:
-    text = text.replace("\r\n", "\n")  # as forms send it
     if not text.strip():
         return {}
     found = services.match_of(voice=voice, text=text)
