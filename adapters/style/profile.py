@@ -3,6 +3,7 @@ Knows which posts and passages are measured. Knows nothing of what a single meas
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from statistics import fmean, pstdev
 from typing import Final
@@ -28,6 +29,10 @@ POSTS_AT_LEAST: Final = 4
 WORDS_AT_LEAST: Final = 100
 """A shorter post is no part of the quartiles."""
 PASSAGE: Final = 300
+FEW_WORDS: Final = 2_000
+"""Of fewer, most figures are chance."""
+_UNSPACED = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]")
+"""Letters of Thai, Lao, Burmese, Khmer, Japanese and Chinese."""
 _SENTENCE_BINS: Final = (1, 6, 11, 16, 21, 26, 31, 41, 51)
 _PARAGRAPH_BINS: Final = (1, 26, 51, 76, 101, 151, 201, 301)
 _COUNT_BINS: Final = (1, 2, 3, 4, 5, 6, 8, 11)
@@ -69,7 +74,7 @@ def measure(posts: Sequence[Post], language: str | None = None) -> Profile:
         endings=endings(readings, shelf),
         shapes=_shapes(every),
         years=tuple(_years(posts, facts, used)),
-        notes=tuple(_notes(posts, language)),
+        notes=tuple(_notes(posts, language, every.counts["words"])),
     )
 
 
@@ -139,7 +144,11 @@ def _years(posts: Sequence[Post], facts: Mapping[int, Facts], used: Sequence[Mea
         yield Year(year=year, posts=len(inside), words=together.counts["words"], values=values)
 
 
-def _notes(posts: Sequence[Post], language: str | None) -> Iterable[str]:
+def _notes(posts: Sequence[Post], language: str | None, words: int) -> Iterable[str]:
+    if words < FEW_WORDS:
+        yield f"{count(words, 'word').capitalize()} say little yet: from about {FEW_WORDS:,} on, this is a picture."
+    if any(len(_UNSPACED.findall(post.text)) > len(post.text) / 2 for post in posts):
+        yield "Some posts are in writing with no spaces between words: figures that count words are wrong for them."
     if language is None:
         yield "The language was not told, so favourite words are left out, and what is measured in English only."
     elif language != ENGLISH:

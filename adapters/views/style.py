@@ -106,7 +106,10 @@ def _parts(profile: Profile, over_time: str) -> dict[str, Any]:
         "profile": profile,
         "groups": list(grouped.items()),
         "favourites": [
-            ("Words, against general English", [each for each in favourites if " " not in each.text][:FAVOURITES]),
+            (
+                f"Words, against general {'English' if profile.language == 'en' else 'language'}",
+                [each for each in favourites if " " not in each.text][:FAVOURITES],
+            ),
             ("Phrases of two to four words", [each for each in favourites if " " in each.text][:FAVOURITES]),
         ],
         "habits": [

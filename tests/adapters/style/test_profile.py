@@ -202,3 +202,21 @@ def test_any_text_with_a_word_can_be_measured(texts):
     for each in profile.measures:
         assert each.sentence.endswith(".")
         assert each.low <= each.high
+
+
+@pytest.mark.parametrize(
+    ("text", "note"),
+    [
+        ("Hello there.", "Two words say little yet"),
+        ("昨天我走过那座桥，桥上没有人。", "no spaces between words"),
+    ],
+)
+def test_what_cannot_be_trusted_is_said(text, note):
+    profile = measure([Post(key=1, title="", text=text, written=None)])
+    assert any(note in each for each in profile.notes)
+
+
+def test_of_enough_writing_with_spaces_nothing_of_that_kind_is_said():
+    text = "It rained. Nobody came, and the ferry stayed where it was. " * 250
+    notes = measure([Post(key=1, title="", text=text, written=None)]).notes
+    assert not [each for each in notes if "say little" in each or "spaces" in each]
