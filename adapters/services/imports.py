@@ -77,8 +77,8 @@ def start_import_from(*, voice: Voice, address: str) -> ImportJob:
 
 
 def run_import(*, job_id: int) -> None:
-    """Read every waiting file of a queued job, and take what is its author's. Does nothing when the job is somebody
-    else's."""
+    """Read every waiting file of a queued job, take what is its author's, and give back what no longer is. Does nothing
+    when the job is somebody else's."""
     if STOPPING.is_set():
         return
     if not _move(job_id, ImportJob.State.QUEUED, ImportJob.State.RUNNING):
@@ -94,42 +94,34 @@ def run_import(*, job_id: int) -> None:
         if ImportFile.objects.filter(job=job, done=False).exists():
             return  # another worker reads one; who is last goes on
         _choose_authors(job)
-        if not _take(job, ImportItem.objects.filter(job=job, state=State.FOUND, held="")):
+        if not (_give_back(job) and _take(job)):
             _requeue(job_id)
             return
         _look_over(job.voice)
     _finish(job_id)
 
 
-def take_in(*, job: ImportJob, items: Collection[int]) -> int:
-    """Import items of a finished job that were held back, as their author ticked; how many became texts."""
-    chosen = ImportItem.objects.filter(job=job, state=State.FOUND, pk__in=items)
-    taken = list(chosen.values_list("pk", flat=True))
-    _take(job, chosen)
-    _look_over(job.voice)
-    return ImportItem.objects.filter(pk__in=taken, state__in=ImportItem.TAKEN).count()
+def take_in(*, job: ImportJob, items: Collection[int] = (), held: Collection[str] = ()) -> int:
+    """Have items of a finished job imported that were held back: single ones, and all that are held for these reasons;
+    how many there are. A worker does it: to count the words of thousands takes minutes."""
+    ticked = Q(pk__in=items) | Q(held__in=held)
+    chosen = ImportItem.objects.filter(ticked, job=job, state=State.FOUND)
+    with transaction.atomic():
+        return chosen.update(held="") if chosen.exists() and _reopen(job) else 0
 
 
-@transaction.atomic
 def choose_authors(*, job: ImportJob, authors: Collection[str]) -> None:
-    """Take the posts of these authors, and give back what the job had brought in of all others."""
-    job.authors = sorted(authors)
-    job.save(update_fields=["authors"])
-    for item in ImportItem.objects.filter(job=job).exclude(author="").defer("content").select_related("sample"):
-        theirs = _is_of(item.author, authors)
-        if theirs and item.held == Held.OTHER_AUTHOR:
-            item.held = ""
-            item.save(update_fields=["held"])
-        elif not theirs and item.state == State.IMPORTED and item.sample is not None:
-            item.content, item.held, item.state = _content_of(item.sample), Held.OTHER_AUTHOR, State.FOUND
-            item.sample.delete()
-            item.sample = None
-            item.save(update_fields=["content", "held", "state", "sample"])
-        elif not theirs and item.state == State.FOUND and not item.held:
-            item.held = Held.OTHER_AUTHOR
-            item.save(update_fields=["held"])
-    _take(job, ImportItem.objects.filter(job=job, state=State.FOUND, held=""))
-    _look_over(job.voice)
+    """Have the posts of these authors taken, and given back what the finished job had brought in of all others."""
+    named = ImportItem.objects.filter(job=job).exclude(author="")
+    everybody = named.order_by().values_list("author", flat=True).distinct()
+    others = [author for author in everybody if not _is_of(author, authors)]
+    with transaction.atomic():
+        if not _reopen(job):
+            return
+        ImportJob.objects.filter(pk=job.pk).update(authors=sorted(authors))
+        gone = Q(state=State.FOUND) | Q(state=State.IMPORTED, sample__isnull=False)
+        named.filter(gone, held="", author__in=others).update(held=Held.OTHER_AUTHOR)
+        named.filter(held=Held.OTHER_AUTHOR).exclude(author__in=others).update(held="")
 
 
 def _look_over(voice: Voice) -> None:
@@ -256,13 +248,35 @@ def _choose_authors(job: ImportJob) -> None:
     ImportItem.objects.filter(pk__in=others).update(held=Held.OTHER_AUTHOR)
 
 
-def _take(job: ImportJob, found: Any) -> bool:
-    """Keep the posts of these items, some at a time; False when the worker has to stop in between."""
+def _give_back(job: ImportJob) -> bool:
+    """Make found items of what was taken and is held now, some at a time; False when the worker has to stop in
+    between."""
+    held = ImportItem.objects.filter(job=job, state=State.IMPORTED).exclude(held="")
+    for pks in _batches(list(held.values_list("pk", flat=True)), AT_ONCE):
+        if STOPPING.is_set():
+            return False
+        with transaction.atomic():
+            rows = list(held.filter(pk__in=pks).select_related("sample").select_for_update(of=("self",)))
+            samples = [row.sample.pk for row in rows if row.sample]
+            for row in rows:
+                if row.sample is None:  # deleted meanwhile
+                    row.held = ""
+                else:
+                    row.state, row.content, row.sample = State.FOUND, _content_of(row.sample), None
+            ImportItem.objects.bulk_update(rows, ["state", "content", "sample", "held"])
+            Sample.objects.filter(pk__in=samples).delete()
+    return True
+
+
+def _take(job: ImportJob) -> bool:
+    """Keep the posts of the found items that nothing holds, some at a time; False when the worker has to stop in
+    between."""
+    found = ImportItem.objects.filter(job=job, state=State.FOUND, held="")
     for pks in _batches(list(found.values_list("pk", flat=True)), AT_ONCE):
         if STOPPING.is_set():
             return False
         with transaction.atomic():
-            rows = list(ImportItem.objects.filter(pk__in=pks, state=State.FOUND).select_for_update(of=("self",)))
+            rows = list(found.filter(pk__in=pks).select_for_update(of=("self",)))
             for source in {row.source for row in rows}:
                 _settle(job, source, [row for row in rows if row.source == source])
     return True
@@ -273,8 +287,7 @@ def _settle(job: ImportJob, source: str, rows: Sequence[ImportItem]) -> None:
     for row, kept in zip(rows, keep_all(voice=job.voice, source=source, items=items), strict=True):
         row.state, row.reason, row.content = kept.state, kept.reason, None
         row.sample = kept.sample if kept.state in ImportItem.TAKEN else None
-        row.held = "" if kept.state in ImportItem.TAKEN else row.held
-    ImportItem.objects.bulk_update(rows, ["state", "reason", "content", "sample", "held"])
+    ImportItem.objects.bulk_update(rows, ["state", "reason", "content", "sample"])
 
 
 def _content(item: Item) -> dict[str, Any]:
@@ -328,6 +341,15 @@ def _short(name: str, most: int) -> str:
 
 def _move(job_id: int, old: ImportJob.State, new: ImportJob.State) -> bool:
     return bool(ImportJob.objects.filter(pk=job_id, state=old).update(state=new, heartbeat_at=timezone.now()))
+
+
+def _reopen(job: ImportJob) -> bool:
+    """Have a worker look at a finished job again."""
+    finished = ImportJob.objects.filter(pk=job.pk, state=ImportJob.State.FINISHED)
+    reopened = finished.update(state=ImportJob.State.QUEUED, heartbeat_at=timezone.now(), finished_at=None)
+    if reopened:
+        bells.ring(bells.IMPORT, job.pk)
+    return bool(reopened)
 
 
 def _requeue(job_id: int) -> None:

@@ -8,8 +8,10 @@ import zipfile
 import pytest
 from django.urls import reverse
 
+from adapters.importers import Held, Item
 from adapters.models import ImportJob, Sample
-from adapters.services import run_import, start_import
+from adapters.services import choose_authors, run_import, start_import
+from adapters.views.imports import HELD_A_PAGE
 from tests.adapters.services.test_imports import files
 from tests.adapters.services.test_taking import brought_in
 
@@ -36,14 +38,42 @@ class TestAnImport:
         draft = job.items.get(title="Not yet")
         assert f'name="items" value="{draft.pk}"' in page
         after = browser.post(at("import-take", job.pk), {"items": [draft.pk]}, follow=True).text
-        assert "1 text added." in after
+        assert "You may close this page" in after
+        assert "1 of 2" in after
+        run_import(job_id=job.pk)
+        after = browser.get(at("import", job.pk)).text
+        assert "2 of 2 posts were added" in after
         assert Sample.objects.filter(title="Not yet").exists()
         assert "They were not published" not in after
+
+    def test_offers_thousands_of_drafts_a_page_at_a_time_and_all_at_once(self, browser, voice, brought_in):
+        drafts = [Item(external_id=f"{n}", text=f"Draft {n}.", held=Held.DRAFT) for n in range(HELD_A_PAGE + 20)]
+        pages = Item(external_id="about", title="About", text="About.", held=Held.PAGE)
+        job = brought_in([pages, *drafts])
+        first = browser.get(at("import", job.pk)).text
+        assert first.count('name="items"') == HELD_A_PAGE
+        assert f"All {HELD_A_PAGE + 20} on every page" in first
+        second = browser.get(f"{at('import', job.pk)}?waiting=2").text
+        assert second.count('name="items"') == 21
+        assert 'name="all" value="page"' not in second, "all of them are there"
+        browser.post(at("import-take", job.pk), {"all": "draft"})
+        run_import(job_id=job.pk)
+        assert Sample.objects.count() == HELD_A_PAGE + 20
+        assert job.items.get(state="found").title == "About"
+
+    def test_shows_how_far_the_giving_back_is(self, browser, voice, brought_in):
+        job = brought_in()
+        choose_authors(job=job, authors=["Guest"])
+        page = browser.get(at("import", job.pk)).text
+        assert "Waiting for a free worker" in page
+        assert "2 of 5" in page, "two posts go, one comes, one stays, one is left out"
 
     @pytest.mark.parametrize("ticked", [[], ["x"], ["9" * 40], ["-1"]])
     def test_takes_nothing_that_makes_no_sense(self, browser, voice, ticked):
         job = bring(voice, b__md="---\ndraft: true\n---\nTwo.")
-        assert browser.post(at("import-take", job.pk), {"items": ticked}, follow=True).status_code == 200
+        after = browser.post(at("import-take", job.pk), {"items": ticked}, follow=True).text
+        assert "Tick the posts that are to be added." in after
+        run_import(job_id=job.pk)
         assert not Sample.objects.exists()
 
     def test_asks_whose_posts_are_yours_when_the_file_names_several(self, browser, voice, brought_in):
@@ -52,6 +82,7 @@ class TestAnImport:
         assert 'value="Maren" checked' in page
         assert 'value="Guest">' in page
         browser.post(at("import-authors", job.pk), {"authors": ["Guest", "nobody in it"]})
+        run_import(job_id=job.pk)
         assert set(Sample.objects.values_list("title", flat=True)) == {"Guest", "Both"}
         assert "Tick at least one author." in browser.post(at("import-authors", job.pk), follow=True).text
 
