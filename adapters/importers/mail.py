@@ -180,13 +180,15 @@ def _unflowed(text: str) -> str:
 
 def _said(mail: Message, name: str) -> str:
     """A header, decoded, on one line."""
-    value = mail.get(name)
-    if value is None:
-        return ""
+    value = next((str(value) for known, value in mail.raw_items() if known.lower() == name.lower()), "")
     try:
-        return " ".join(str(make_header(decode_header(str(value)))).split())
-    except (LookupError, ValueError, UnicodeError):
-        return " ".join(str(value).split())
+        if value.isascii():
+            value = str(make_header(decode_header(value)))
+        else:  # newer programs write letters as they are
+            value = decode(value.encode("utf-8", "surrogateescape"))
+    except (LookupError, ValueError):  # also what cannot be decoded
+        value = value.encode("ascii", "replace").decode()
+    return " ".join(value.split())
 
 
 def _address(mail: Message) -> str:

@@ -88,6 +88,24 @@ def test_lines_that_a_program_broke_are_joined():
     assert one(mail_of("The ferry \nwas late.\nIt was.\n", more=flowed)).read == "The ferry was late.\nIt was."
 
 
+@pytest.mark.parametrize(
+    ("subject", "title"),
+    [
+        ("Ebbe in Cuxhaven – für Änne", "Ebbe in Cuxhaven – für Änne"),
+        ("潮の満ち引き", "潮の満ち引き"),
+        ("=?utf-8?b?5r2u?= =?utf-8?q?_und?= Ebbe", "潮 und Ebbe"),
+        ("=?x-none?q?Slack?= Water", "=?x-none?q?Slack?= Water"),
+    ],
+)
+def test_a_subject_is_read_as_it_was_written(subject, title):
+    assert one(mail_of("A.", subject=subject)).title == title
+
+
+def test_a_subject_may_be_in_an_old_encoding():
+    assert one(mail_of("A.", subject="Caf?").replace(b"Caf?", b"Caf\xe9")).title == "Café"
+    assert one(mail_of("A.", subject="Caf?").replace(b"Caf?", b"Caf\x00\xff")).title.startswith("Caf")
+
+
 PARTS = """--x
 Content-Type: text/plain; charset=utf-8
 
