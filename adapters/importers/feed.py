@@ -62,6 +62,7 @@ class _Entry:
     is_summary: bool = False
     """Whether the format says that `summary` is never all of it."""
     is_podcast: bool = False
+    is_reply: bool = False
 
 
 def detect(file: File) -> bool:
@@ -94,7 +95,9 @@ def _item(entry: _Entry, file: File, number: int) -> Item:
         markup = html.unescape(markup)  # escaped twice
     text = marked(markup) if _TAG.search(markup) else Marked(text=tidy(markup))
     held = None
-    if entry.is_podcast:
+    if entry.is_reply:
+        held = Held.REPLY
+    elif entry.is_podcast:
         held = Held.PODCAST
     elif _is_excerpt(entry, text, markup):
         held = Held.EXCERPT
@@ -127,10 +130,7 @@ def _of_xml(file: File, damage: list[str]) -> Iterator[_Entry]:
         parent = element.getparent()
         if author is None:  # what stands before the first entry is emptied after it
             author = _people(parent) if parent is not None and etree.QName(element).localname == "entry" else ""
-        fields = _Fields(element)
-        if fields.first("in-reply-to") is not None:
-            continue  # somebody's comment
-        yield fields.entry(author)
+        yield _Fields(element).entry(author)
 
 
 class _Fields:
@@ -162,6 +162,7 @@ class _Fields:
             summary=max(summaries, key=len, default=""),
             is_summary=is_atom,
             is_podcast=any(_is_sound(child) for name in ("enclosure", "link") for child in self._all(name)),
+            is_reply=self.first("in-reply-to") is not None,
         )
 
     def _all(self, name: str) -> list[Element]:

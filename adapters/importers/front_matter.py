@@ -42,6 +42,8 @@ _DATES: Final = (
     "published_at",
     "created",
 )
+_ANSWERED: Final = ("in_reply_to", "in-reply-to", "inreplyto")
+"""Where personal sites say what a post answers."""
 
 
 def split(text: str) -> tuple[dict[str, Any], str]:
@@ -133,4 +135,4 @@ def _held(fields: Mapping[str, Any]) -> Held | None:
         return Held.PASSWORD
     if "page" in {said("layout"), said("type")}:
         return Held.PAGE
-    return None
+    return Held.REPLY if any(fields.get(name) for name in _ANSWERED) else None

@@ -34,7 +34,14 @@ _FROM_LINE: Final = re.compile(rb"From \S+ .{0,60}\d{4}")
 _HEADER: Final = re.compile(
     rb"(?:^|\n)(From|Date|Message-ID|Received|Subject|To|MIME-Version|Return-Path):[ \t]", re.IGNORECASE
 )
-_ANSWERS: Final = re.compile(r"^(?:(?:re|aw|fwd?|wg|sv|antw|tr|rv)(?:\[\d+\])?:\s*)+", re.IGNORECASE)
+# What mail programs put before a subject. Italian ones put a single letter there, which titles may begin with as well.
+_ANSWERED: Final = (
+    "re|aw|antw|sv|vs|ref|rif|res|odp|odg|ynt|vá|atb|απ|σχετ|на|השב|رد|回复|回覆|答复|答覆|返信|回信|답장|trả lời"
+)
+_FORWARDED: Final = "fwd?|wg|tr|rv|vb|vl|enc|doorst|pd|ilt|i̇lt|továbbítás|πρθ|הועבר|إعادة توجيه|转发|轉寄|転送|전달"
+_MARK: Final = rf"(?:{_ANSWERED}|{_FORWARDED})\s?(?:\[\d+\]|\(\d+\))?\s?[:\uff1a]\s*"
+_MARKS: Final = re.compile(rf"^(?:{_MARK})+", re.IGNORECASE)
+_IS_ANSWER: Final = re.compile(rf"^(?:{_MARK})*(?:{_ANSWERED})\s?[\[(:\uff1a]", re.IGNORECASE)
 _DRAFT: Final = re.compile(r"\bdrafts?\b", re.IGNORECASE)
 _NOT_WRITTEN: Final = re.compile(r"\b(?:spam|trash|chat)\b", re.IGNORECASE)
 
@@ -119,10 +126,12 @@ def _item(mail: Message, raw: bytes, own: str) -> Item | None:
         held = Held.OTHER_AUTHOR
     elif _DRAFT.search(labels) or mail.get("X-Mozilla-Draft-Info") is not None:
         held = Held.DRAFT
+    elif _answers(mail):
+        held = Held.REPLY
     name, address = parseaddr(_said(mail, "From"))
     return Item(
         external_id=_said(mail, "Message-ID").strip("<> ") or hashlib.sha256(raw).hexdigest(),
-        title=one_line(_ANSWERS.sub("", _said(mail, "Subject"))),
+        title=one_line(_MARKS.sub("", _said(mail, "Subject"))),
         date=mail_day(_said(mail, "Date")),
         # Never the address itself: other people's shall not be kept.
         author=one_line(name if name and "@" not in name else address.partition("@")[0]),
@@ -131,6 +140,12 @@ def _item(mail: Message, raw: bytes, own: str) -> Item | None:
         original=original,
         held=held,
     )
+
+
+def _answers(mail: Message) -> bool:
+    """Whether it was written to somebody who wrote before."""
+    named = any(_said(mail, name) for name in ("In-Reply-To", "References"))
+    return named or bool(_IS_ANSWER.match(_said(mail, "Subject")))
 
 
 def _body(mail: Message) -> tuple[Marked, str]:

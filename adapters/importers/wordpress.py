@@ -91,6 +91,8 @@ def _item(element: Any, names: dict[str, str]) -> Item | None:
     if status in _NEVER or _NO_POST.match(kind) or (kind not in _KINDS and not content.strip()):
         return None
     held = _KINDS.get(kind, Held.PAGE) or _STATUSES.get(status, Held.DRAFT)
+    if held is None and _is_reply(element):
+        held = Held.REPLY
     found = marked(body(content))
     return Item(
         external_id=next(filter(None, (_field(element, name) for name in ("guid", "link", "post_id"))), ""),
@@ -109,6 +111,14 @@ def _authors(element: Any, names: dict[str, str]) -> str:
     logins = [_text(child) for child in element.iterchildren("category") if child.get("domain") == "author"]
     logins = logins or [_field(element, "creator")]
     return ", ".join(dict.fromkeys(names.get(login) or login for login in logins if login))
+
+
+def _is_reply(element: Any) -> bool:
+    """Whether a plugin by which blogs answer each other says so, as a category or a field of its own."""
+    kinds = {child.get("nicename") for child in element.iterchildren("category") if child.get("domain") == "kind"}
+    return "reply" in kinds or any(
+        _field(meta, "meta_key") == "mf2_in-reply-to" for meta in element.iterchildren("{*}postmeta")
+    )
 
 
 def _field(element: Any, name: str) -> str:

@@ -159,8 +159,9 @@ def test_an_entrys_author_wins_over_the_feeds_and_its_sources_is_nobody():
     assert (item.author, item.title, item.external_id) == ("Anne", "", "1")
 
 
-def test_comments_in_a_feed_are_no_items():
-    assert atom('<thr:in-reply-to ref="1"/><content>Great post!</content>').read == WORDS.strip()
+def test_answers_in_a_feed_wait():
+    item = atom('<thr:in-reply-to ref="1"/><content>Great post!</content>')
+    assert (item.read, item.held) == ("Great post!", Held.REPLY)
 
 
 def test_rss_1_is_read():

@@ -43,8 +43,12 @@ def test_a_mail_is_a_post():
 
 
 @pytest.mark.parametrize(
-    "subject", ["Re: Slack Water", "RE: Fwd: Slack Water", "Re[2]: AW: Slack Water", "=?utf-8?q?Slack?= Water"]
-)
+    "subject",
+    [
+        "Re: Slack Water", "RE: Fwd: Slack Water", "Re[2]: AW: Slack Water", "回复：Slack Water",
+        "=?utf-8?q?Slack?= Water",
+    ],
+)  # fmt: skip
 def test_a_subject_is_a_title_without_its_marks(subject):
     assert one(mail_of("Text.", subject=subject)).title == "Slack Water"
 
@@ -151,6 +155,48 @@ def test_html_mails_are_read_without_quotes_and_signatures(part, rule):
 def test_a_mail_may_be_in_any_encoding(encoding, data):
     head = mail_of("", more=f"Content-Type: text/plain; charset={encoding}\n")
     assert one(head + data).read == "café"
+
+
+@pytest.mark.parametrize(
+    "mail",
+    [
+        mail_of("It was.", subject="Re: Slack Water"),
+        mail_of("It was.", subject="AW: WG: Slack Water"),
+        mail_of("It was.", subject="Fwd: SV: Slack Water"),
+        mail_of("It was.", subject="Re (2) : Slack Water"),
+        mail_of("It was.", subject="Re[2]: Slack Water"),
+        mail_of("It was.", subject="Odp: Slack Water"),
+        mail_of("It was.", subject="回复：Slack Water"),
+        mail_of("It was.", subject="=?utf-8?b?zpHOoDo=?= Slack Water"),
+        mail_of("It was.", subject="رد: Slack Water"),
+        mail_of("It was.", more="In-Reply-To: <0@example.org>\n"),
+        mail_of("It was.", more="References: <0@example.org> <1@example.org>\n"),
+    ],
+)
+def test_a_mail_that_answers_somebody_waits(mail):
+    assert (one(mail).held, one(mail).title, one(mail).read) == (Held.REPLY, "Slack Water", "It was.")
+
+
+@pytest.mark.parametrize(
+    ("subject", "title"),
+    [
+        ("Slack Water", "Slack Water"),
+        ("Fwd: Slack Water", "Slack Water"),
+        ("R: a language", "R: a language"),
+        ("Rest: an essay", "Rest: an essay"),
+        ("Res publica", "Res publica"),
+        ("My answer: re: tides", "My answer: re: tides"),
+    ],
+)
+def test_a_mail_that_answers_nobody_does_not_wait(subject, title):
+    item = one(mail_of("It was.", subject=subject, more="In-Reply-To: \n"))
+    assert (item.held, item.title) == (None, title)
+
+
+def test_an_answer_by_somebody_else_or_not_yet_sent_waits_for_that():
+    answer = mail_of("A.", id="3", subject="Re: A", more="X-Gmail-Labels: Drafts\n")
+    data = mailbox(mail_of("One.", id="1"), other("2").replace(b"Subject: ", b"Subject: Re: "), answer)
+    assert [item.held for item in read(File.of("all.mbox", data))] == [None, Held.OTHER_AUTHOR, Held.DRAFT]
 
 
 def mailbox(*mails: bytes) -> bytes:

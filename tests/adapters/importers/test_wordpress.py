@@ -71,6 +71,24 @@ def test_what_is_not_simply_published_waits(fields, held):
     assert read_one(**fields).held is held
 
 
+KIND = '<category domain="kind" nicename="{}"><![CDATA[Reply]]></category>'
+META = "<wp:postmeta><wp:meta_key>{}</wp:meta_key><wp:meta_value>https://a.example</wp:meta_value></wp:postmeta>"
+
+
+@pytest.mark.parametrize(
+    ("more", "status", "held"),
+    [
+        (KIND.format("reply"), "publish", Held.REPLY),
+        (KIND.format("note"), "publish", None),
+        (META.format("_edit_last") + META.format("mf2_in-reply-to"), "publish", Held.REPLY),
+        (META.format("_edit_last"), "publish", None),
+        (KIND.format("reply"), "draft", Held.DRAFT),
+    ],
+)
+def test_posts_that_answer_another_blog_wait(more, status, held):
+    assert read_one(more=more, status=status).held is held
+
+
 @pytest.mark.parametrize(
     "fields",
     [
