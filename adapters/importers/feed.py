@@ -20,7 +20,7 @@ from adapters.importers.decode import NotText, decode, tidy
 from adapters.importers.hypertext import Element, marked, plain
 from adapters.importers.item import File, Held, Item, Unreadable
 from adapters.importers.marked import Marked
-from adapters.importers.safe_xml import elements, root_of
+from adapters.importers.safe_xml import elements, local_name, root_of
 
 FORMAT: Final = "feed"
 LABEL: Final = "RSS, Atom or JSON feed"
@@ -129,7 +129,7 @@ def _of_xml(file: File, damage: list[str]) -> Iterator[_Entry]:
     for element in elements(file, "{*}item", "{*}entry", on_damage=damage.append):
         parent = element.getparent()
         if author is None:  # what stands before the first entry is emptied after it
-            author = _people(parent) if parent is not None and etree.QName(element).localname == "entry" else ""
+            author = _people(parent) if parent is not None and local_name(element) == "entry" else ""
         yield _Fields(element).entry(author)
 
 
@@ -141,13 +141,13 @@ class _Fields:
         self._children: dict[str, list[Element]] = {}
         for child in element:
             if isinstance(child.tag, str):
-                self._children.setdefault(etree.QName(child).localname, []).append(child)
+                self._children.setdefault(local_name(child), []).append(child)
 
     def first(self, name: str) -> Element | None:
         return next(iter(self._children.get(name, [])), None)
 
     def entry(self, author: str) -> _Entry:
-        is_atom = etree.QName(self._element).localname == "entry"
+        is_atom = local_name(self._element) == "entry"
         about = next((value for name, value in self._element.items() if name.endswith("}about")), "")
         content = [_markup(child, is_atom) for name in ("encoded", "body", "content") for child in self._all(name)]
         summaries = [_markup(child, is_atom) for name in ("description", "summary") for child in self._all(name)]
@@ -209,11 +209,9 @@ def _people(element: Element | None) -> str:
     """Names of authors, without their addresses."""
     names: list[str] = []
     for child in () if element is None else element:
-        if not isinstance(child.tag, str) or etree.QName(child).localname not in {"author", "creator"}:
+        if local_name(child) not in {"author", "creator"}:
             continue
-        name = next(
-            (part for part in child if isinstance(part.tag, str) and etree.QName(part).localname == "name"), None
-        )
+        name = next((part for part in child if local_name(part) == "name"), None)
         names.append(_name(_text(child if name is None and not len(child) else name)))
     return ", ".join(dict.fromkeys(filter(None, names)))
 

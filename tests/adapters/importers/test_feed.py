@@ -164,6 +164,12 @@ def test_answers_in_a_feed_wait():
     assert (item.read, item.held) == ("Great post!", Held.REPLY)
 
 
+def test_a_feed_that_declares_none_of_its_prefixes_is_read_all_the_same():
+    text = f"<rss><channel><item><guid>1</guid><dc:creator>Maren</dc:creator>{FULL}</item></channel></rss>"
+    [item] = read(File.of("feed.xml", text.encode()))
+    assert (item.external_id, item.author, item.read) == ("1", "Maren", WORDS.strip())
+
+
 def test_rss_1_is_read():
     text = f"""<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#" xmlns="http://purl.org/rss/1.0/"
      xmlns:content="http://purl.org/rss/1.0/modules/content/"><channel rdf:about="x"/>
