@@ -66,12 +66,17 @@ class _Entry:
 
 
 def detect(file: File) -> bool:
-    return root_of(file).lower() in {"rss", "feed", "rdf"} or bool(_JSON_FEED.match(file.head))
+    return root_of(file).lower() in {"rss", "feed", "rdf"} or is_json(file)
+
+
+def is_json(file: File) -> bool:
+    """Whether it is a JSON Feed."""
+    return bool(_JSON_FEED.match(file.head))
 
 
 def items(file: File) -> Iterator[Item]:
     damage: list[str] = []
-    entries = _of_json(file) if _JSON_FEED.match(file.head) else _of_xml(file, damage)
+    entries = _of_json(file) if is_json(file) else _of_xml(file, damage)
     excerpts: list[Item] = []
     full = False
     for number, entry in enumerate(entries, 1):
