@@ -54,7 +54,7 @@ class _Entry:
     id: str = ""
     title: str = ""
     day: date | None = None
-    author: str = ""
+    authors: tuple[str, ...] = ()
     content: str = ""
     """HTML, of the element that is for all of it."""
     summary: str = ""
@@ -111,7 +111,7 @@ def _item(entry: _Entry, file: File, number: int) -> Item:
         external_id=entry.id or named or f"{file.name} {number}",
         title=plain(entry.title) if _TAG.search(entry.title) else entry.title,
         date=entry.day,
-        author=entry.author,
+        authors=entry.authors,
         text=text.text,
         cuts=text.cuts,
         original=markup,
@@ -130,12 +130,12 @@ def _is_excerpt(entry: _Entry, text: Marked, markup: str) -> bool:
 
 
 def _of_xml(file: File, damage: list[str]) -> Iterator[_Entry]:
-    author = None
+    authors = None
     for element in elements(file, "{*}item", "{*}entry", on_damage=damage.append):
         parent = element.getparent()
-        if author is None:  # what stands before the first entry is emptied after it
-            author = _people(parent) if parent is not None and local_name(element) == "entry" else ""
-        yield _Fields(element).entry(author)
+        if authors is None:  # what stands before the first entry is emptied after it
+            authors = _people(parent) if parent is not None and local_name(element) == "entry" else ()
+        yield _Fields(element).entry(authors)
 
 
 class _Fields:
@@ -151,7 +151,7 @@ class _Fields:
     def first(self, name: str) -> Element | None:
         return next(iter(self._children.get(name, [])), None)
 
-    def entry(self, author: str) -> _Entry:
+    def entry(self, authors: tuple[str, ...]) -> _Entry:
         is_atom = local_name(self._element) == "entry"
         about = next((value for name, value in self._element.items() if name.endswith("}about")), "")
         content = [_markup(child, is_atom) for name in ("encoded", "body", "content") for child in self._all(name)]
@@ -162,7 +162,7 @@ class _Fields:
             id=self._text("guid") or self._text("id") or about or self._link(),
             title=_title(self._own_title(), is_atom),
             day=next((found for found in days if found), None),
-            author=_people(self._element) or author,
+            authors=_people(self._element) or authors,
             content=max(content, key=len, default=""),
             summary=max(summaries, key=len, default=""),
             is_summary=is_atom,
@@ -210,7 +210,7 @@ def _text(element: Element | None) -> str:
     return "" if element is None else " ".join("".join(element.itertext()).split())
 
 
-def _people(element: Element | None) -> str:
+def _people(element: Element | None) -> tuple[str, ...]:
     """Names of authors, without their addresses."""
     names: list[str] = []
     for child in () if element is None else element:
@@ -218,7 +218,7 @@ def _people(element: Element | None) -> str:
             continue
         name = next((part for part in child if local_name(part) == "name"), None)
         names.append(_name(_text(child if name is None and not len(child) else name)))
-    return ", ".join(dict.fromkeys(filter(None, names)))
+    return tuple(filter(None, names))
 
 
 def _name(said: str) -> str:
@@ -255,7 +255,7 @@ def _of_json(file: File) -> Iterator[_Entry]:
             if "<" in said.get("title", "")
             else said.get("title", ""),
             day=day(said.get("date_published") or said.get("date_modified")),
-            author=_json_people(entry) or authors,
+            authors=_json_people(entry) or authors,
             content=said.get("content_html") or text,
             summary=html.escape(said.get("summary", "")),
             is_summary=True,
@@ -267,9 +267,9 @@ def _of_json(file: File) -> Iterator[_Entry]:
         )
 
 
-def _json_people(of: object) -> str:
+def _json_people(of: object) -> tuple[str, ...]:
     if not isinstance(of, dict):
-        return ""
+        return ()
     people = of.get("authors") or [of.get("author")]
     names = [one.get("name") for one in people if isinstance(one, dict)] if isinstance(people, list) else []
-    return ", ".join(_name(name) for name in names if isinstance(name, str) and _name(name))
+    return tuple(_name(name) for name in names if isinstance(name, str) and _name(name))

@@ -72,7 +72,7 @@ def post(fields: Mapping[str, Any], *, name: str, title: str, marked: Marked, or
         external_id=name,
         title=_scalar(fields.get("title")) or title,
         date=next((found for found in dates if found), None) or day_in_name(name),
-        author=", ".join(dict.fromkeys(_people(fields.get("author") or fields.get("authors")))),
+        authors=tuple(_people(fields.get("author") or _parted(fields.get("authors")))),
         text=marked.text,
         cuts=marked.cuts,
         original=original,
@@ -121,6 +121,13 @@ def _people(value: object, depth: int = 3) -> Iterator[str]:
         yield from _people(value.get("name") or value.get("display_name"), 0)
     elif found := _scalar(value):
         yield found
+
+
+def _parted(authors: object) -> object:
+    """Several in one line, as Pelican has them: by semicolons where there are any, as names may have commas."""
+    if not isinstance(authors, str):
+        return authors
+    return [name.strip() for name in authors.split(";" if ";" in authors else ",") if name.strip()]
 
 
 def _held(fields: Mapping[str, Any]) -> Held | None:

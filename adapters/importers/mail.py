@@ -134,7 +134,7 @@ def _item(mail: Message, raw: bytes, own: str) -> Item | None:
         title=one_line(_MARKS.sub("", _said(mail, "Subject"))),
         date=mail_day(_said(mail, "Date")),
         # Never the address itself: other people's shall not be kept.
-        author=one_line(name if name and "@" not in name else address.partition("@")[0]),
+        authors=(name if name and "@" not in name else address.partition("@")[0],),
         text=marked.text,
         cuts=marked.cuts,
         original=original,

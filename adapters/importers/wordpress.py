@@ -98,7 +98,7 @@ def _item(element: Any, names: dict[str, str]) -> Item | None:
         external_id=next(filter(None, (_field(element, name) for name in ("guid", "link", "post_id"))), ""),
         title=plain(_field(element, "title")),
         date=day(_field(element, "post_date")),
-        author=_authors(element, names),
+        authors=_authors(element, names),
         text=found.text,
         cuts=found.cuts,
         original=content,
@@ -106,11 +106,11 @@ def _item(element: Any, names: dict[str, str]) -> Item | None:
     )
 
 
-def _authors(element: Any, names: dict[str, str]) -> str:
+def _authors(element: Any, names: dict[str, str]) -> tuple[str, ...]:
     """Those of a post that several wrote stand among its categories, where a plugin puts them."""
     logins = [_text(child) for child in element.iterchildren("category") if child.get("domain") == "author"]
     logins = logins or [_field(element, "creator")]
-    return ", ".join(dict.fromkeys(names.get(login) or login for login in logins if login))
+    return tuple(names.get(login) or login for login in logins)
 
 
 def _is_reply(element: Any) -> bool:

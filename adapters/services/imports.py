@@ -112,16 +112,14 @@ def take_in(*, job: ImportJob, items: Collection[int] = (), held: Collection[str
 
 def choose_authors(*, job: ImportJob, authors: Collection[str]) -> None:
     """Have the posts of these authors taken, and given back what the finished job had brought in of all others."""
-    named = ImportItem.objects.filter(job=job).exclude(author="")
-    everybody = named.order_by().values_list("author", flat=True).distinct()
-    others = [author for author in everybody if not _is_of(author, authors)]
+    named, theirs = ImportItem.objects.filter(job=job).exclude(authors=[]), Q(authors__overlap=list(authors))
     with transaction.atomic():
         if not _reopen(job):
             return
         ImportJob.objects.filter(pk=job.pk).update(authors=sorted(authors))
         gone = Q(state=State.FOUND) | Q(state=State.IMPORTED, sample__isnull=False)
-        named.filter(gone, held="", author__in=others).update(held=Held.OTHER_AUTHOR)
-        named.filter(held=Held.OTHER_AUTHOR).exclude(author__in=others).update(held="")
+        named.filter(gone, ~theirs, held="").update(held=Held.OTHER_AUTHOR)
+        named.filter(theirs, held=Held.OTHER_AUTHOR).update(held="")
 
 
 def _look_over(voice: Voice) -> None:
@@ -133,9 +131,9 @@ def _look_over(voice: Voice) -> None:
 def authors_of(job: ImportJob) -> list[tuple[str, int]]:
     """Whom the files name, and how many posts of theirs there are; who wrote most comes first."""
     counts: Counter[str] = Counter()
-    found = ImportItem.objects.filter(job=job).exclude(author="").exclude(state=State.SKIPPED, sample=None)
-    for author in found.values_list("author", flat=True):
-        counts.update(_names(author))
+    found = ImportItem.objects.filter(job=job).exclude(state=State.SKIPPED, sample=None)
+    for authors in found.values_list("authors", flat=True):
+        counts.update(set(authors))
     return sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
 
 
@@ -223,7 +221,7 @@ def _row(file: ImportFile, item: Item) -> ImportItem:
         source=file.source,
         external_id=_short(item.external_id, 300),
         title=item.title[:300],
-        author=item.author[:200],
+        authors=list(item.authors),
         date=item.date,
         words=words(item.read),
         state=State.SKIPPED if item.reason else State.FOUND,
@@ -240,12 +238,8 @@ def _choose_authors(job: ImportJob) -> None:
         return
     job.authors = [counts[0][0]]
     job.save(update_fields=["authors"])
-    others = [
-        item.pk
-        for item in ImportItem.objects.filter(job=job, state=State.FOUND, held="").exclude(author="").defer("content")
-        if not _is_of(item.author, job.authors)
-    ]
-    ImportItem.objects.filter(pk__in=others).update(held=Held.OTHER_AUTHOR)
+    named = ImportItem.objects.filter(job=job, state=State.FOUND, held="").exclude(authors=[])
+    named.exclude(authors__overlap=job.authors).update(held=Held.OTHER_AUTHOR)
 
 
 def _give_back(job: ImportJob) -> bool:
@@ -307,7 +301,7 @@ def _item(row: ImportItem) -> Item:
     return Item(
         external_id=row.external_id,
         title=row.title,
-        author=row.author,
+        authors=tuple(row.authors),
         date=row.date,
         text=content["text"],
         cuts=tuple(Cut(start=start, end=end, rule=rule) for start, end, rule in content["cuts"]),
@@ -325,14 +319,6 @@ def _batches(some: Iterable[Any], size: int) -> Iterator[list[Any]]:
     rest = iter(some)
     while found := list(islice(rest, size)):
         yield found
-
-
-def _names(authors: str) -> list[str]:
-    return [name.strip() for name in authors.split(",") if name.strip()]
-
-
-def _is_of(author: str, chosen: Iterable[str]) -> bool:
-    return not author or bool(set(_names(author)) & set(chosen))
 
 
 def _short(name: str, most: int) -> str:

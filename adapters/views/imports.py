@@ -21,6 +21,7 @@ State = ImportItem.State
 ITEMS_A_PAGE: Final = 50
 HELD_A_PAGE: Final = 100
 LEFT_OUT_SHOWN: Final = 200
+AUTHORS_SHOWN: Final = 100
 
 
 @login_required
@@ -106,10 +107,12 @@ def _counts(job: ImportJob) -> dict[str, int]:
 def _outcome(request: HttpRequest, job: ImportJob) -> dict[str, Any]:
     items = ImportItem.objects.filter(job=job).defer("content")
     authors = services.authors_of(job)
+    # A mailbox names everybody who has ever written: who wrote most comes first.
+    shown = authors[:AUTHORS_SHOWN] + [author for author in authors[AUTHORS_SHOWN:] if author[0] in job.authors]
     taken = items.filter(state__in=ImportItem.TAKEN).select_related("sample")
     return {
         **_held(request, items.filter(state=State.FOUND)),
-        "authors": authors if len(authors) > 1 else [],
+        "authors": shown if len(shown) > 1 else [],
         "left_out": items.filter(state=State.SKIPPED)[:LEFT_OUT_SHOWN],
         "page": Paginator(taken, ITEMS_A_PAGE).get_page(request.GET.get("page")),
     }

@@ -225,6 +225,10 @@ def test_a_mailbox_that_says_what_was_sent_is_believed():
     assert [item.held for item in items] == [Held.OTHER_AUTHOR, Held.OTHER_AUTHOR, None, Held.DRAFT]
 
 
+def test_a_name_may_have_a_comma_in_it():
+    assert one(mail_of("A.").replace(b"Maren Oakes <", b'"Oakes, Maren" <')).authors == ("Oakes, Maren",)
+
+
 def test_an_address_without_a_name_names_nobody_in_full():
     item = one(mail_of("A.").replace(b"Maren Oakes <maren@example.org>", b"maren@example.org"))
     assert item.author == "maren"

@@ -9,7 +9,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
 from adapters import importers
-from adapters.importers import Held, Item
+from adapters.importers import Held, Item, finished
 from adapters.models import ImportItem, ImportJob, Sample
 from adapters.services import authors_of, choose_authors, imports, run_import, start_import, take_in
 from adapters.services.stopping import STOPPING
@@ -18,12 +18,12 @@ from tests.adapters.services.test_imports import files
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("base_model", "own_folders", "rung")]
 
 ITEMS = [
-    Item(external_id="1", title="Tides", author="Maren", text="The ferry was late and the tide was not."),
-    Item(external_id="2", title="Chains", author="Maren", text="A chain is as long as its shortest excuse."),
-    Item(external_id="3", title="Guest", author="Guest", text="I was only asked to look after the place."),
-    Item(external_id="4", title="Both", author="Guest, Maren", text="We wrote this on two sides of one table."),
-    Item(external_id="5", title="Not yet", author="Maren", text="This is not finished.", held=Held.DRAFT),
-    Item(external_id="6", title="Broken", author="Maren", reason="Its file is missing."),
+    Item(external_id="1", title="Tides", authors=("Maren",), text="The ferry was late and the tide was not."),
+    Item(external_id="2", title="Chains", authors=("Maren",), text="A chain is as long as its shortest excuse."),
+    Item(external_id="3", title="Guest", authors=("Guest",), text="I was only asked to look after the place."),
+    Item(external_id="4", title="Both", authors=("Guest", "Maren"), text="We wrote this on two sides of one table."),
+    Item(external_id="5", title="Not yet", authors=("Maren",), text="This is not finished.", held=Held.DRAFT),
+    Item(external_id="6", title="Broken", authors=("Maren",), reason="Its file is missing."),
 ]
 
 
@@ -32,7 +32,7 @@ def brought_in(voice, monkeypatch):
     """An import of these items; called again it is another one."""
 
     def bring(items=ITEMS):
-        monkeypatch.setattr(importers, "read", lambda _: iter(items))
+        monkeypatch.setattr(importers, "read", lambda _: map(finished, items))
         job = start_import(voice=voice, uploads=files(export__txt="anything"))
         job.files.update(source="")
         run_import(job_id=job.pk)
@@ -143,7 +143,7 @@ def test_a_worker_that_has_to_stop_leaves_the_rest_of_what_was_ticked_to_the_nex
 
 
 def test_a_draft_of_another_author_stays_a_draft_when_that_author_is_chosen(brought_in):
-    theirs = Item(external_id="7", title="Their draft", author="Guest", text="Nor is this.", held=Held.DRAFT)
+    theirs = Item(external_id="7", title="Their draft", authors=("Guest",), text="Nor is this.", held=Held.DRAFT)
     job = brought_in([*ITEMS, theirs])
     assert states(job)["Their draft"] == ("found", "draft")
     take_of(job, "Guest", "Maren")
@@ -165,6 +165,21 @@ def test_another_author_can_be_chosen_and_the_posts_of_the_first_go_again(brough
     take_of(job, "Guest", "Maren")
     assert titles() == {"Tides", "Chains", "Guest", "Both"}
     assert states(job)["Not yet"] == ("found", "draft"), "a draft stays one"
+
+
+NAMES = ["Smith, John", 'Ada "Countess" O’Neil & <b>Co</b>', "Мария Иванова", "山田, 太郎", "a;b"]
+
+
+def test_names_may_have_commas_quotes_and_any_letters(brought_in):
+    items = [Item(external_id=f"{n}", title=f"{n}", authors=(name,), text=f"Text {n}.") for n, name in enumerate(NAMES)]
+    job = brought_in([*items, Item(external_id="b", title="Both", authors=("Smith, John", "John"), text="Both of us.")])
+    assert dict(authors_of(job)) == dict.fromkeys(NAMES, 1) | {"Smith, John": 2, "John": 1}
+    assert job.authors == ["Smith, John"]
+    assert titles() == {"0", "Both"}
+    take_of(job, "John", *NAMES[1:4])
+    assert titles() == {"1", "2", "3", "Both"}
+    assert Sample.objects.get(title="3").author == "山田, 太郎"
+    assert Sample.objects.get(title="Both").author == "Smith, John, John"
 
 
 def test_what_was_deleted_meanwhile_is_not_given_back(brought_in):
@@ -190,7 +205,7 @@ def test_a_post_that_has_changed_is_brought_up_to_date(brought_in):
     before = Sample.objects.get(title="Tides")
     Sample.objects.filter(pk=before.pk).update(included=False)
     text = "The ferry was late and the tide was not. It never is."
-    job = brought_in([Item(external_id="1", title="Tides", author="Maren", text=text)])
+    job = brought_in([Item(external_id="1", title="Tides", authors=("Maren",), text=text)])
     after = Sample.objects.get(pk=before.pk)
     assert states(job) == {"Tides": ("updated", "")}
     assert (after.text, after.included) == (text, False), "what its author decided stays"

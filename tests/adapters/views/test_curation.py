@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import re
 import zipfile
+from html import unescape
 
 import pytest
 from django.urls import reverse
@@ -11,9 +13,9 @@ from django.urls import reverse
 from adapters.importers import Held, Item
 from adapters.models import ImportJob, Sample
 from adapters.services import choose_authors, run_import, start_import
-from adapters.views.imports import HELD_A_PAGE
+from adapters.views.imports import AUTHORS_SHOWN, HELD_A_PAGE
 from tests.adapters.services.test_imports import files
-from tests.adapters.services.test_taking import brought_in
+from tests.adapters.services.test_taking import NAMES, brought_in
 
 __all__ = ["brought_in"]
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("own_folders", "rung", "base_model")]
@@ -85,6 +87,29 @@ class TestAnImport:
         run_import(job_id=job.pk)
         assert set(Sample.objects.values_list("title", flat=True)) == {"Guest", "Both"}
         assert "Tick at least one author." in browser.post(at("import-authors", job.pk), follow=True).text
+
+    def test_brings_names_back_as_they_are(self, browser, voice, brought_in):
+        items = [Item(external_id=name, title=name, authors=(name,), text=f"Here {name} wrote.") for name in NAMES]
+        job = brought_in(items)
+        page = browser.get(at("import", job.pk)).text
+        values = {unescape(value) for value in re.findall('name="authors" value="([^"]*)"', page)}
+        assert values == set(NAMES)
+        browser.post(at("import-authors", job.pk), {"authors": NAMES[:3]})
+        run_import(job_id=job.pk)
+        assert set(Sample.objects.values_list("author", flat=True)) == set(NAMES[:3])
+        page = browser.get(at("import", job.pk)).text
+        assert len(re.findall('name="authors" value="[^"]*" checked', page)) == 3
+
+    def test_asks_about_those_who_wrote_most_and_those_who_are_chosen(self, browser, voice, brought_in):
+        items = [
+            Item(external_id=f"{n}", authors=(f"Author {n:03}",), text=f"Text {n}.") for n in range(AUTHORS_SHOWN + 50)
+        ]
+        job = brought_in(items)
+        choose_authors(job=job, authors=["Author 120"])
+        run_import(job_id=job.pk)
+        page = browser.get(at("import", job.pk)).text
+        assert page.count('name="authors"') == AUTHORS_SHOWN + 1
+        assert 'value="Author 120" checked' in page
 
     def test_of_one_author_asks_nothing(self, browser, voice):
         assert "Whose posts" not in browser.get(at("import", bring(voice, a__txt="One.").pk)).text
