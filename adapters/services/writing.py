@@ -24,7 +24,7 @@ from adapters.importers.marked import Marked
 from adapters.importers.text import split_title, unwrap
 from adapters.models import ImportItem, Sample, SampleQuerySet, Voice
 from adapters.services.base import count_tokens
-from adapters.services.flags import flags_of
+from adapters.services.flags import OF_OTHERS, flags_of, review_one
 from adapters.style import likeness
 from adapters.style.meter import words
 
@@ -63,6 +63,7 @@ def add_text(*, voice: Voice, text: str, title: str = "", date: Date | None = No
     [kept] = keep_all(voice=voice, source=Sample.PASTE, items=[item])
     if kept.state == State.SKIPPED or kept.sample is None:
         raise UserError("import.duplicate", title=_named(kept.sample))
+    review_one(sample=kept.sample)
     return kept.sample
 
 
@@ -255,7 +256,7 @@ def _reread(samples: Collection[Sample], voice: Voice) -> None:
         cuts = cuts_of(sample)
         sample.text = reading(sample.full, cuts, {*voice.kept_rules, *sample.kept_rules})
         sample.words, sample.tokens = words(sample.text), count_tokens(sample.text)
-        sample.flags = flags_of(sample.text, sample.full, cuts)
+        sample.flags = sorted({*flags_of(sample.text, sample.full, cuts), *OF_OTHERS.intersection(sample.flags)})
     changed = ["full", "cuts", "text", "words", "tokens", "flags", "kept_rules"]
     Sample.objects.bulk_update(samples, changed, batch_size=200)
 
