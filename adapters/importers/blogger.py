@@ -54,7 +54,7 @@ def items(file: File) -> Iterator[Item]:
 
 def _feeds(archive: Archive) -> Iterator[File]:
     names = (name for name in archive.names if name.lower().endswith((".atom", ".xml")))
-    return (archive.get(name) for name in islice(names, _MOST_BLOGS))
+    return (archive.streamed(name) for name in islice(names, _MOST_BLOGS))
 
 
 def _is_backup(file: File) -> bool:

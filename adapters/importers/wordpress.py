@@ -59,7 +59,7 @@ def items(file: File) -> Iterator[Item]:
 
 def _tables(archive: Archive) -> Iterator[File]:
     names = (name for name in archive.names if name.lower().endswith(".xml"))
-    return (archive.get(name) for name in islice(names, _MOST_PARTS))
+    return (archive.streamed(name) for name in islice(names, _MOST_PARTS))
 
 
 def _is_export(file: File) -> bool:

@@ -7,9 +7,10 @@ from datetime import date
 import pytest
 from hypothesis import given, settings
 
-from adapters.importers import File, Held, Item, importer_of, mail, read, text
+from adapters.importers import File, Held, Item, archive, importer_of, mail, read, text
 from adapters.importers.marked import pieces
 from tests.adapters.importers.broken import only_items, spoiled
+from tests.adapters.importers.zips import damaged, packed, stored
 
 HEAD = """From: Maren Oakes <maren@example.org>
 To: anne@example.org
@@ -227,6 +228,28 @@ def test_a_mailbox_that_says_what_was_sent_is_believed():
 
 def test_a_name_may_have_a_comma_in_it():
     assert one(mail_of("A.").replace(b"Maren Oakes <", b'"Oakes, Maren" <')).authors == ("Oakes, Maren",)
+
+
+def test_a_mailbox_in_what_google_packs_is_read_mail_by_mail(monkeypatch):
+    monkeypatch.setattr(archive, "LARGEST_ENTRY", 1_000)
+    sent = (mail_of(f"Mail {number}.", id=f"{number}", more="X-Gmail-Labels: Sent\n") for number in range(20))
+    answer = mail_of("It was.", id="answer", subject="Re: Late", more="X-Gmail-Labels: Sent\n")
+    files = {
+        "Takeout/archive_browser.html": "<html><body><p>What is in your archive.</p></body></html>",
+        "Takeout/Mail/All mail Including Spam and Trash.mbox": mailbox(other("theirs"), *sent, answer),
+        "Takeout/Mail/User Settings/Filters.json": "{}",
+        "Takeout/Mail/User Settings/Vacation Responder.json": '{"title": "Away"}',
+    }
+    items = list(read(File.of("takeout.zip", packed(files))))
+    assert [(item.held, item.reason) for item in items] == [
+        (Held.OTHER_AUTHOR, ""), *[(None, "")] * 20, (Held.REPLY, ""),
+    ]  # fmt: skip
+
+
+def test_a_mailbox_that_breaks_off_in_a_zip_is_said(monkeypatch):
+    mails = (mail_of(f"Mail {number}.", id=f"{number}") for number in range(1_000))
+    items = list(read(File.of("a.zip", damaged(stored({"a.mbox": mailbox(*mails)}), b"Mail 999."))))
+    assert items[-1].reason == "a.mbox in this zip is damaged. Export it again and upload it once more."
 
 
 def test_an_address_without_a_name_names_nobody_in_full():
