@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from adapters import importers
 from adapters.models import ImportFile, ImportJob, Sample
-from adapters.services import UserError, base, imports, run_import, start_import, sweep_imports
+from adapters.services import UserError, base, imports, reading, run_import, start_import, sweep_imports
 from adapters.services.stopping import STOPPING
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("base_model", "own_folders", "rung")]
@@ -197,7 +197,7 @@ def test_the_sweeper_leaves_live_and_finished_imports_alone(voice, rung):
 
 def test_a_file_that_kills_its_worker_every_time_is_left_out_in_the_end(voice):
     job = start_import(voice=voice, uploads=files(a__txt="Text."))
-    ImportFile.objects.update(attempts=imports.ATTEMPTS)
+    ImportFile.objects.update(attempts=reading.ATTEMPTS)
     run_import(job_id=job.pk)
     assert "could not be read" in outcomes(job)["a.txt"][1]
 

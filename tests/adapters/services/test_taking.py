@@ -11,7 +11,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from adapters import importers
 from adapters.importers import Held, Item, finished
 from adapters.models import ImportItem, ImportJob, Sample
-from adapters.services import authors_of, choose_authors, imports, run_import, start_import, take_in
+from adapters.services import authors_of, choose_authors, run_import, start_import, take_in, taking
 from adapters.services.stopping import STOPPING
 from tests.adapters.services.test_imports import files
 
@@ -126,14 +126,14 @@ def test_what_was_ticked_in_stays_when_more_is_ticked_in(brought_in):
 
 
 def test_a_worker_that_has_to_stop_leaves_the_rest_of_what_was_ticked_to_the_next(brought_in, monkeypatch):
-    monkeypatch.setattr(imports, "AT_ONCE", 1)
-    real, job = imports.keep_all, brought_in()
+    monkeypatch.setattr(taking, "AT_ONCE", 1)
+    real, job = taking.keep_all, brought_in()
 
     def keep_all(**those):
         STOPPING.set()
         return real(**those)
 
-    monkeypatch.setattr(imports, "keep_all", keep_all)
+    monkeypatch.setattr(taking, "keep_all", keep_all)
     assert tick(job, "Not yet", "Guest") == 2
     job.refresh_from_db()
     assert (job.state, len({"Not yet", "Guest"} & titles())) == (ImportJob.State.QUEUED, 1)
