@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
-from adapters.importers import File, Held, Item, importer_of, read, wordpress
+from adapters.importers import File, Held, Item, archive, importer_of, read, wordpress
+from tests.adapters.importers.zips import packed
 
 HEAD = """<?xml version="1.0"?>
 <rss xmlns:excerpt="http://wordpress.org/export/1.2/excerpt/" xmlns:content="http://purl.org/rss/1.0/modules/content/"
@@ -127,6 +128,12 @@ def test_comments_are_never_read():
     comment = "<wp:comment><wp:comment_content>Nice!</wp:comment_content></wp:comment>"
     item = read_one(more=comment)
     assert "Nice!" not in item.text + item.original
+
+
+def test_a_part_in_a_zip_may_be_larger_than_what_is_unpacked_into_memory(monkeypatch):
+    monkeypatch.setattr(archive, "LARGEST_ENTRY", 1_000)
+    parts = packed({"a.xml": export(*(post(guid=f"g{number}") for number in range(20)))})
+    assert [bool(item.reason) for item in read_all(parts, "a.zip")] == [False] * 20
 
 
 @pytest.mark.parametrize(
