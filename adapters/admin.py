@@ -127,7 +127,7 @@ class FileInline(ReadOnlyInline):
 
 class ItemInline(ReadOnlyInline):
     model = ImportItem
-    fields = ["external_id", "title", "author", "state", "held", "reason", "sample"]
+    fields = ["external_id", "title", "authors", "state", "held", "reason", "sample"]
 
 
 @admin.register(ImportJob)

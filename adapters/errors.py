@@ -68,8 +68,9 @@ TEXTS: Final[dict[str, str]] = {
     "import.address_type": "There is a file of type {kind} at this address, which is no feed and no page. Download it "
     "and upload it here.",
     "import.address_no_feed": "The page names a feed at {address} that is none. Upload the blog’s export instead.",
+    "import.address_no_page": "Its next page, {address}, is no feed. Upload the blog’s export instead.",
     "import.address_many_pages": "It goes on for more than {limit} pages. Upload the blog’s export instead.",
-    "import.address_some_pages": "Of this feed {count} pages were read. The rest is missing: {why}",
+    "import.address_some_pages": "This feed was read up to page {count}, and what comes after it is missing. {why}",
     "import.duplicate": "You already have this text: “{title}”.",
     "import.unreadable": "This file could not be read. Save it as plain text and upload it again.",
     # imports as a whole

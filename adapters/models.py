@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import ClassVar
 
 from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Count, Exists, F, Max, OuterRef, Q, Subquery, Sum
 from django.db.models.functions import Coalesce
@@ -200,7 +201,7 @@ class ImportItem(models.Model):
     source = models.CharField(max_length=20, blank=True)
     external_id = models.CharField(max_length=300)
     title = models.CharField(max_length=300, blank=True)
-    author = models.CharField(max_length=200, blank=True)
+    authors = ArrayField(models.CharField(max_length=200), default=list, blank=True)
     date = models.DateField(null=True, blank=True)
     words = models.PositiveIntegerField(default=0)
     state = models.CharField(max_length=10, choices=State, default=State.FOUND)
@@ -214,6 +215,11 @@ class ImportItem(models.Model):
 
     def __str__(self) -> str:
         return self.title or self.external_id
+
+    @property
+    def author(self) -> str:
+        """All of them, for people."""
+        return ", ".join(self.authors)
 
 
 class TrainingJobQuerySet(models.QuerySet["TrainingJob"]):

@@ -29,7 +29,7 @@ HELD: Final[dict[str, tuple[str, str]]] = {
     "private": ("Private posts", "Only you could read them where they come from."),
     "password": ("Posts behind a password", "They were not open to everybody."),
     "page": ("Pages", "An “About” page is seldom written the way that posts are."),
-    "reply": ("Replies and comments", "They are short and written to somebody."),
+    "reply": ("Replies and comments", "They answer somebody, and are often short."),
     "podcast": ("Podcast episodes", "Their texts are show notes or transcripts."),
     "excerpt": ("Excerpts", "Only the beginning of the post is in the file."),
     "other_author": ("Posts by others", "The file names somebody else as their author."),

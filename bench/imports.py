@@ -1,5 +1,5 @@
 """Imports by their size: `python -m bench.imports`, a blog's export and a folder of thousands of files.
-Knows how to make both and what to measure. Knows nothing of formats; results go to bench/results/import/."""
+Knows how to make both and what to measure. Knows nothing of formats; results go to bench/results/import.json."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def main() -> None:
         }
         _site()
         rows = [_measured(name, path) for name, path in made.items()]
-    print(machine.write("import", "import", arguments.seed, rows))
+    print(machine.write_newest("import", arguments.seed, rows))
 
 
 def _site() -> None:

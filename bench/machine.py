@@ -54,7 +54,7 @@ class Results:
 
     def save(self) -> None:
         """Write what the rows are now."""
-        self.file.write_text(json.dumps({**self._described, "seed": self._seed, "rows": self.rows}, indent=1) + "\n")
+        self.file.write_text(_json({**self._described, "seed": self._seed, "rows": self.rows}))
 
 
 def write(kind: str, name: str, seed: int, rows: list[dict[str, Any]]) -> Path:
@@ -63,6 +63,13 @@ def write(kind: str, name: str, seed: int, rows: list[dict[str, Any]]) -> Path:
     results.rows.extend(rows)
     results.save()
     return results.file
+
+
+def write_newest(name: str, seed: int, rows: list[dict[str, Any]]) -> Path:
+    """All rows at once, into bench/results/<name>.json in place of the last run's: git has those."""
+    file = RESULTS / f"{name}.json"
+    file.write_text(_json({**describe(), "seed": seed, "rows": rows}))
+    return file
 
 
 def host_memory() -> int:
@@ -97,6 +104,10 @@ def peak_gib(device: str) -> float:
         torch.cuda.max_memory_allocated(device) if cuda else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     )
     return round(peak / 2**30, 2)
+
+
+def _json(said: dict[str, Any]) -> str:
+    return json.dumps(said, indent=1) + "\n"
 
 
 def _versions() -> dict[str, str | None]:

@@ -4,7 +4,7 @@ Knows the order in which they are tried. Knows nothing of voices, jobs or disks.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Final
 
@@ -37,8 +37,8 @@ from adapters.importers.marked import Cut, Marked, reading
 from adapters.importers.unknown import unknown
 
 __all__ = [
-    "FORMATS", "LARGEST", "LONGEST", "Cut", "File", "Held", "Importer", "Item", "Unreadable", "finished", "importer_of",
-    "read", "reading", "too_large", "unknown",
+    "FORMATS", "LARGEST", "LONGEST", "LONGEST_NAME", "Cut", "File", "Held", "Importer", "Item", "Unreadable",
+    "finished", "importer_of", "read", "reading", "too_large", "unknown",
 ]  # fmt: skip
 
 FORMATS: Final[tuple[Importer, ...]] = (
@@ -49,6 +49,8 @@ FORMATS: Final[tuple[Importer, ...]] = (
 
 _UNSTORABLE: Final = re.compile("[\0\ud800-\udfff]")
 
+LONGEST_NAME: Final = 200
+"""Characters of an author's."""
 LARGEST: Final = 200_000_000
 """Bytes of an upload."""
 LONGEST: Final = 5_000_000
@@ -89,7 +91,7 @@ def finished(item: Item) -> Item:
         return replace(item, title=title)
     if len(item.text) > LONGEST:
         reason = say("import.long_post", size=round(len(item.text) / 1e6, 1), limit=LONGEST // 1_000_000)
-        return Item(external_id=item.external_id, title=title, date=item.date, author=item.author, reason=reason)
+        return Item(external_id=item.external_id, title=title, date=item.date, authors=item.authors, reason=reason)
     marked = clean(Marked(text=item.text, cuts=item.cuts), author=item.author)
     found = replace(item, title=title, text=marked.text, cuts=marked.cuts)
     return found if found.read else replace(found, reason=say("import.nothing_to_read"))
@@ -100,10 +102,15 @@ def _storable(item: Item) -> Item:
         item,
         external_id=_without_unstorable(item.external_id),
         title=_without_unstorable(item.title),
-        author=_without_unstorable(item.author),
+        authors=_names(item.authors),
         text=_without_unstorable(item.text),
         original=_without_unstorable(item.original),
     )
+
+
+def _names(authors: Iterable[str]) -> tuple[str, ...]:
+    names = (one_line(_without_unstorable(author), LONGEST_NAME) for author in authors)
+    return tuple(dict.fromkeys(name for name in names if name))
 
 
 def _without_unstorable(text: str) -> str:

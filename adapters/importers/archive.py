@@ -13,15 +13,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import PurePosixPath
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from adapters.errors import say
 from adapters.importers.item import File, Unreadable
 
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
 MOST_ENTRIES: Final = 20_000
 """More than any author has written posts; the list alone of an endless one would fill the memory."""
 LARGEST_ENTRY: Final = 64_000_000
-"""Bytes of one file, unpacked. Pictures are not unpacked at all."""
+"""Bytes of one file that is unpacked into memory. Pictures are not unpacked at all."""
 LARGEST_IN_ALL: Final = 1_000_000_000
 """Bytes unpacked of one archive."""
 LARGEST_RATIO: Final = 200
@@ -85,15 +88,26 @@ class Archive:
         entry = self._entries[name]
         return File(name=name, size=entry.file_size, open=lambda: io.BytesIO(self._unpack(entry)))
 
+    def streamed(self, name: str) -> File:
+        """The same for one that may be larger than memory: it is unpacked while it is read, and cannot be sought in."""
+        entry = self._entries[name]
+        return File(name=name, size=entry.file_size, open=lambda: io.BufferedReader(_Unpacking(self, self._zip, entry)))
+
+    def count(self, size: int, entry: zipfile.ZipInfo) -> None:
+        """Raises Unreadable when more was unpacked than anybody writes."""
+        self._read += size
+        if self._read > LARGEST_IN_ALL:
+            raise Unreadable(say("import.zip_bomb", name=shown(entry.filename)))
+
     def close(self) -> None:
         """Let go of the file."""
         self._zip.close()
 
     def _unpack(self, entry: zipfile.ZipInfo) -> bytes:
         # The directory's sizes are claims: what comes out is counted.
-        self._read += entry.file_size
-        if entry.file_size > LARGEST_ENTRY or self._read > LARGEST_IN_ALL:
+        if entry.file_size > LARGEST_ENTRY:
             raise Unreadable(say("import.zip_bomb", name=shown(entry.filename)))
+        self.count(entry.file_size, entry)
         try:
             with self._zip.open(entry) as stream:
                 data = stream.read(entry.file_size + 1)
@@ -102,6 +116,39 @@ class Archive:
         if len(data) > entry.file_size:
             raise Unreadable(say("import.zip_bomb", name=shown(entry.filename)))
         return data
+
+
+class _Unpacking(io.RawIOBase):
+    """An entry as it comes out."""
+
+    def __init__(self, archive: Archive, zipped: zipfile.ZipFile, entry: zipfile.ZipInfo) -> None:
+        self._archive = archive
+        self._entry = entry
+        with self._guarded():
+            self._stream = zipped.open(entry)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: WriteableBuffer) -> int:
+        view = memoryview(buffer)
+        with self._guarded():
+            data = self._stream.read(len(view))
+        self._archive.count(len(data), self._entry)
+        view[: len(data)] = data
+        return len(data)
+
+    def close(self) -> None:
+        if stream := getattr(self, "_stream", None):  # there is none when the entry could not be opened
+            stream.close()
+        super().close()
+
+    @contextmanager
+    def _guarded(self) -> Iterator[None]:
+        try:
+            yield
+        except _BROKEN as error:
+            raise Unreadable(say("import.broken_zip_entry", name=shown(self._entry.filename))) from error
 
 
 @contextmanager

@@ -54,7 +54,7 @@ def items(file: File) -> Iterator[Item]:
 
 def _feeds(archive: Archive) -> Iterator[File]:
     names = (name for name in archive.names if name.lower().endswith((".atom", ".xml")))
-    return (archive.get(name) for name in islice(names, _MOST_BLOGS))
+    return (archive.streamed(name) for name in islice(names, _MOST_BLOGS))
 
 
 def _is_backup(file: File) -> bool:
@@ -78,7 +78,7 @@ def _answered(answer: Any) -> Iterator[Item]:
             external_id=first(post, "id", "url"),
             title=text(post.get("title")),
             published=text(post.get("published")),
-            author=plain(text(record(post.get("author")).get("displayName"))),
+            authors=(plain(text(record(post.get("author")).get("displayName"))),),
             content=text(post.get("content")),
             held=Held.PAGE if kind == "blogger#page" else _STATUSES.get(status),
         )
@@ -96,7 +96,7 @@ def _backed_up(file: File) -> Iterator[Item]:
             external_id=number[1] if number else _field(entry, "{*}id"),
             title=_field(entry, "{*}title"),
             published=_field(entry, "{*}published"),
-            author=", ".join(filter(None, (_field(author, "{*}name") for author in entry.iterchildren("{*}author")))),
+            authors=tuple(_field(author, "{*}name") for author in entry.iterchildren("{*}author")),
             content=_field(entry, "{*}content"),
             held=Held.PAGE if kind == "page" else _STATUSES.get(status),
         )
@@ -112,13 +112,15 @@ def _kind(entry: Any) -> str:
     return _field(entry, "{*}type").lower()
 
 
-def _item(*, external_id: str, title: str, published: str, author: str, content: str, held: Held | None) -> Item:
+def _item(
+    *, external_id: str, title: str, published: str, authors: tuple[str, ...], content: str, held: Held | None
+) -> Item:
     found = marked(content)
     return Item(
         external_id=external_id,
         title=plain(title),
         date=day(published),
-        author=author,
+        authors=authors,
         text=found.text,
         cuts=found.cuts,
         original=content,

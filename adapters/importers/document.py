@@ -23,7 +23,7 @@ def post(markup: str, *, name: str, title: str, day: date | None, author: str) -
         external_id=name,
         title=written or title,
         date=day_in_name(name) or day,
-        author=author,
+        authors=(author,),
         text=marked.text,
         cuts=marked.cuts,
         original=markup,

@@ -63,9 +63,7 @@ def items(file: File) -> Iterator[Item]:
     about = next(opf.iter("{*}metadata"), None)
     book = package.said(about, "title")
     source = package.said(about, "identifier") or file.name
-    author = ", ".join(
-        " ".join("".join(one.itertext()).split()) for one in ([] if about is None else about.iter("{*}creator"))
-    )
+    authors = tuple("".join(one.itertext()) for one in ([] if about is None else about.iter("{*}creator")))
     if sum(chapter.words() >= CHAPTER for chapter in chapters) < 2:
         kept = [chapter for chapter in chapters if not chapter.is_page] or chapters
         whole = _Chapter(name="", title=book, bodies=[body for one in kept for body in one.bodies], is_page=False)
@@ -76,7 +74,7 @@ def items(file: File) -> Iterator[Item]:
             external_id=f"{source}#{chapter.name}".rstrip("#"),
             title=chapter.title,
             date=day(package.said(about, "date")),
-            author=author,
+            authors=authors,
             text=marked.text,
             cuts=marked.cuts,
             original=marked.text,

@@ -20,7 +20,7 @@ from adapters.importers.decode import NotText, decode, tidy
 from adapters.importers.hypertext import Element, marked, plain
 from adapters.importers.item import File, Held, Item, Unreadable
 from adapters.importers.marked import Marked
-from adapters.importers.safe_xml import elements, root_of
+from adapters.importers.safe_xml import elements, local_name, root_of
 
 FORMAT: Final = "feed"
 LABEL: Final = "RSS, Atom or JSON feed"
@@ -54,7 +54,7 @@ class _Entry:
     id: str = ""
     title: str = ""
     day: date | None = None
-    author: str = ""
+    authors: tuple[str, ...] = ()
     content: str = ""
     """HTML, of the element that is for all of it."""
     summary: str = ""
@@ -62,15 +62,21 @@ class _Entry:
     is_summary: bool = False
     """Whether the format says that `summary` is never all of it."""
     is_podcast: bool = False
+    is_reply: bool = False
 
 
 def detect(file: File) -> bool:
-    return root_of(file).lower() in {"rss", "feed", "rdf"} or bool(_JSON_FEED.match(file.head))
+    return root_of(file).lower() in {"rss", "feed", "rdf"} or is_json(file)
+
+
+def is_json(file: File) -> bool:
+    """Whether it is a JSON Feed."""
+    return bool(_JSON_FEED.match(file.head))
 
 
 def items(file: File) -> Iterator[Item]:
     damage: list[str] = []
-    entries = _of_json(file) if _JSON_FEED.match(file.head) else _of_xml(file, damage)
+    entries = _of_json(file) if is_json(file) else _of_xml(file, damage)
     excerpts: list[Item] = []
     full = False
     for number, entry in enumerate(entries, 1):
@@ -94,7 +100,9 @@ def _item(entry: _Entry, file: File, number: int) -> Item:
         markup = html.unescape(markup)  # escaped twice
     text = marked(markup) if _TAG.search(markup) else Marked(text=tidy(markup))
     held = None
-    if entry.is_podcast:
+    if entry.is_reply:
+        held = Held.REPLY
+    elif entry.is_podcast:
         held = Held.PODCAST
     elif _is_excerpt(entry, text, markup):
         held = Held.EXCERPT
@@ -103,7 +111,7 @@ def _item(entry: _Entry, file: File, number: int) -> Item:
         external_id=entry.id or named or f"{file.name} {number}",
         title=plain(entry.title) if _TAG.search(entry.title) else entry.title,
         date=entry.day,
-        author=entry.author,
+        authors=entry.authors,
         text=text.text,
         cuts=text.cuts,
         original=markup,
@@ -122,15 +130,12 @@ def _is_excerpt(entry: _Entry, text: Marked, markup: str) -> bool:
 
 
 def _of_xml(file: File, damage: list[str]) -> Iterator[_Entry]:
-    author = None
+    authors = None
     for element in elements(file, "{*}item", "{*}entry", on_damage=damage.append):
         parent = element.getparent()
-        if author is None:  # what stands before the first entry is emptied after it
-            author = _people(parent) if parent is not None and etree.QName(element).localname == "entry" else ""
-        fields = _Fields(element)
-        if fields.first("in-reply-to") is not None:
-            continue  # somebody's comment
-        yield fields.entry(author)
+        if authors is None:  # what stands before the first entry is emptied after it
+            authors = _people(parent) if parent is not None and local_name(element) == "entry" else ()
+        yield _Fields(element).entry(authors)
 
 
 class _Fields:
@@ -141,13 +146,13 @@ class _Fields:
         self._children: dict[str, list[Element]] = {}
         for child in element:
             if isinstance(child.tag, str):
-                self._children.setdefault(etree.QName(child).localname, []).append(child)
+                self._children.setdefault(local_name(child), []).append(child)
 
     def first(self, name: str) -> Element | None:
         return next(iter(self._children.get(name, [])), None)
 
-    def entry(self, author: str) -> _Entry:
-        is_atom = etree.QName(self._element).localname == "entry"
+    def entry(self, authors: tuple[str, ...]) -> _Entry:
+        is_atom = local_name(self._element) == "entry"
         about = next((value for name, value in self._element.items() if name.endswith("}about")), "")
         content = [_markup(child, is_atom) for name in ("encoded", "body", "content") for child in self._all(name)]
         summaries = [_markup(child, is_atom) for name in ("description", "summary") for child in self._all(name)]
@@ -157,11 +162,12 @@ class _Fields:
             id=self._text("guid") or self._text("id") or about or self._link(),
             title=_title(self._own_title(), is_atom),
             day=next((found for found in days if found), None),
-            author=_people(self._element) or author,
+            authors=_people(self._element) or authors,
             content=max(content, key=len, default=""),
             summary=max(summaries, key=len, default=""),
             is_summary=is_atom,
             is_podcast=any(_is_sound(child) for name in ("enclosure", "link") for child in self._all(name)),
+            is_reply=self.first("in-reply-to") is not None,
         )
 
     def _all(self, name: str) -> list[Element]:
@@ -204,17 +210,15 @@ def _text(element: Element | None) -> str:
     return "" if element is None else " ".join("".join(element.itertext()).split())
 
 
-def _people(element: Element | None) -> str:
+def _people(element: Element | None) -> tuple[str, ...]:
     """Names of authors, without their addresses."""
     names: list[str] = []
     for child in () if element is None else element:
-        if not isinstance(child.tag, str) or etree.QName(child).localname not in {"author", "creator"}:
+        if local_name(child) not in {"author", "creator"}:
             continue
-        name = next(
-            (part for part in child if isinstance(part.tag, str) and etree.QName(part).localname == "name"), None
-        )
+        name = next((part for part in child if local_name(part) == "name"), None)
         names.append(_name(_text(child if name is None and not len(child) else name)))
-    return ", ".join(dict.fromkeys(filter(None, names)))
+    return tuple(filter(None, names))
 
 
 def _name(said: str) -> str:
@@ -251,7 +255,7 @@ def _of_json(file: File) -> Iterator[_Entry]:
             if "<" in said.get("title", "")
             else said.get("title", ""),
             day=day(said.get("date_published") or said.get("date_modified")),
-            author=_json_people(entry) or authors,
+            authors=_json_people(entry) or authors,
             content=said.get("content_html") or text,
             summary=html.escape(said.get("summary", "")),
             is_summary=True,
@@ -263,9 +267,9 @@ def _of_json(file: File) -> Iterator[_Entry]:
         )
 
 
-def _json_people(of: object) -> str:
+def _json_people(of: object) -> tuple[str, ...]:
     if not isinstance(of, dict):
-        return ""
+        return ()
     people = of.get("authors") or [of.get("author")]
     names = [one.get("name") for one in people if isinstance(one, dict)] if isinstance(people, list) else []
-    return ", ".join(_name(name) for name in names if isinstance(name, str) and _name(name))
+    return tuple(_name(name) for name in names if isinstance(name, str) and _name(name))

@@ -1,5 +1,5 @@
 """A feed or page by its address: the one importer's module that reaches the network.
-Knows redirects, limits, a page's feed and a feed's next pages. Knows nothing of what is in them."""
+Knows redirects, limits and how many pages are enough. Knows nothing of what is in them (see `paging`)."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import httpx
-from lxml import etree
 
 from adapters.errors import say
 from adapters.importers import feed
 from adapters.importers.addresses import Internet
 from adapters.importers.hypertext import parse
 from adapters.importers.item import File, Unreadable
+from adapters.importers.paging import page_of
 
 LARGEST: Final = 20_000_000
 """Bytes of everything that is read for one address."""
@@ -24,6 +24,8 @@ LONGEST: Final = 30.0
 """Seconds, in all."""
 MOST_REDIRECTS: Final = 5
 MOST_PAGES: Final = 50
+MOST_IN_VAIN: Final = 3
+"""Pages one after the other that bring no post that earlier ones have not brought."""
 _TYPES: Final = (
     "application/rss+xml", "application/atom+xml", "application/rdf+xml", "application/xml", "text/xml", "text/html",
     "application/json", "application/feed+json", "application/xhtml+xml", "text/plain", "text/markdown",
@@ -92,18 +94,29 @@ class _Fetch:
         return await self._with_next_pages(found)
 
     async def _with_next_pages(self, first: _Answer) -> File:
-        whole = _Pages(first)
+        whole = page_of(first.file())
+        if whole is None or not whole.following:
+            return first.file()
+        last = first
         seen = {str(first.address)}
-        following = whole.following
+        in_vain = 0
         try:
-            while following is not None and str(following) not in seen:
+            # A feed may go round in circles, or give the same page under every address.
+            while whole.following and in_vain < MOST_IN_VAIN:
+                following = _url(str(_joined(last, whole.following)))
+                if str(following) in seen:
+                    break
                 if len(seen) >= MOST_PAGES:
                     raise Unreadable(say("import.address_many_pages", limit=MOST_PAGES))
+                last = await self._read(following)
+                page = page_of(last.file())
+                if page is None:
+                    raise Unreadable(say("import.address_no_page", address=str(last.address)[:200]))
                 seen.add(str(following))
-                following = whole.add(await self._read(following))
+                in_vain = 0 if whole.add(page) else in_vain + 1
         except Unreadable as error:
-            self._on_damage(say("import.address_some_pages", count=len(seen) - 1, why=str(error)))
-        return File.of(str(first.address), whole.data) if len(seen) > 1 else first.file()
+            self._on_damage(say("import.address_some_pages", count=len(seen), why=str(error)))
+        return File.of(str(first.address), whole.data())
 
     async def _read(self, url: httpx.URL) -> _Answer:
         """What is there in the end, every address on the way checked."""
@@ -161,52 +174,6 @@ class _Fetch:
         return b"".join(parts)
 
 
-class _Pages:
-    """A feed to which its next pages are added (RFC 5005). Of a JSON Feed only the first page is read."""
-
-    def __init__(self, first: _Answer) -> None:
-        self._root = self._parsed(first)
-        self.following = self._next(self._root, first.address)
-
-    def add(self, page: _Answer) -> httpx.URL | None:
-        """Take over its entries; gives the address of the page after it."""
-        root = self._parsed(page)
-        following = self._next(root, page.address)
-        if self._root is not None and root is not None:
-            last = next(self._root.iter("{*}channel"), self._root)
-            for entry in list(root.iter("{*}item", "{*}entry")):
-                last.append(entry)
-        return following
-
-    @property
-    def data(self) -> bytes:
-        return bytes(etree.tostring(self._root, encoding="utf-8", xml_declaration=True))
-
-    @staticmethod
-    def _parsed(page: _Answer) -> Any:
-        """None for JSON and for what its importer will refuse."""
-        if b"<!ENTITY" in page.data or not feed.detect(page.file()):
-            return None
-        parser = etree.XMLParser(recover=True, resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False)
-        try:
-            return etree.fromstring(page.data, parser)
-        except (etree.XMLSyntaxError, ValueError):
-            return None
-
-    @staticmethod
-    def _next(root: Any, address: httpx.URL) -> httpx.URL | None:
-        if root is None:
-            return None
-        for relation in ("next", "prev-archive"):
-            for link in root.iter("{http://www.w3.org/2005/Atom}link"):
-                if link.get("rel") == relation and link.get("href") and link.getparent().tag not in _ENTRIES:
-                    return _url(str(address.join(link.get("href").strip())))
-        return None
-
-
-_ENTRIES: Final = frozenset({"item", "{http://www.w3.org/2005/Atom}entry"})
-
-
 def _url(address: str) -> httpx.URL:
     """An address that may be asked. Raises Unreadable."""
     if "://" not in address and "." in address.partition("/")[0]:
@@ -222,6 +189,14 @@ def _url(address: str) -> httpx.URL:
     return url
 
 
+def _joined(page: _Answer, reference: str) -> httpx.URL:
+    """Where a page's reference leads. Raises Unreadable."""
+    try:
+        return page.address.join(reference.strip())
+    except (httpx.InvalidURL, ValueError, TypeError) as error:
+        raise Unreadable(say("import.address_wrong")) from error
+
+
 def _feed_of(page: _Answer) -> httpx.URL | None:
     """The address of the feed that a page names, but for that of its comments."""
     root = parse(page.data.decode("utf-8", "replace"))
@@ -229,5 +204,5 @@ def _feed_of(page: _Answer) -> httpx.URL | None:
         named = "alternate" in (link.get("rel") or "").lower().split() and (link.get("type") or "").lower() in _FEEDS
         of_comments = "comment" in f"{link.get('title', '')} {link.get('href', '')}".lower()
         if named and link.get("href", "").strip() and not of_comments:
-            return _url(str(page.address.join(link.get("href").strip())))
+            return _url(str(_joined(page, link.get("href"))))
     return None

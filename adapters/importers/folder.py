@@ -28,7 +28,7 @@ _QUIET_UNLESS_KNOWN: Final = frozenset("xml json csv".split())  # noqa: SIM905
 """Settings and site maps have these endings, too."""
 _NO_POSTS: Final = re.compile(
     r"(?:readme|licen[cs]e|changelog|contributing|code_of_conduct|security|authors|notice|codeowners|pull_request_template"
-    r"|issue_template|todo|makefile|requirements[\w-]*|robots|humans|ads|security|404|search|_index|cmakelists)",
+    r"|issue_template|todo|makefile|requirements[\w-]*|archive_browser|robots|humans|ads|security|404|search|_index|cmakelists)",
     re.IGNORECASE,
 )
 _PROGRAM: Final = frozenset("_site _layouts _includes _sass _data _plugins node_modules bower_components".split())  # noqa: SIM905
@@ -65,7 +65,9 @@ def items(file: File) -> Iterator[Item]:
             if not _may_be_post(path, is_site):
                 continue
             try:
-                yield from _items(archive.get(name), path, _held(path, has_posts))
+                # A mailbox may be larger than memory; its importer reads it mail by mail.
+                entry = archive.streamed(name) if path.suffix.lower() == ".mbox" else _in_memory(archive.get(name))
+                yield from _items(entry, path, _held(path, has_posts))
             except Unreadable as error:
                 yield Item(external_id=str(path), reason=str(error))
 
@@ -77,7 +79,7 @@ def _items(entry: File, path: PurePosixPath, held: Held | None) -> Iterator[Item
             external_id=str(path), reason=say("import.nested_zip" if suffix == "zip" else "import.unknown_format")
         )
         return
-    text = File.of(str(path), entry.read())
+    text = replace(entry, name=str(path))
     if suffix in {"html", "htm"} and "_posts" not in path.parts and _LIQUID.search(text.head):
         return  # a template of the blog program
     importer = importers.importer_of(text)
@@ -90,6 +92,11 @@ def _items(entry: File, path: PurePosixPath, held: Held | None) -> Iterator[Item
         return
     for item in importer.items(text):
         yield replace(item, held=item.held or held, date=item.date or day_in_name(entry.name))
+
+
+def _in_memory(file: File) -> File:
+    """Unpacked once, however often it is looked into."""
+    return File.of(file.name, file.read())
 
 
 def _root(names: list[str]) -> str:

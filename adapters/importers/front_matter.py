@@ -42,6 +42,8 @@ _DATES: Final = (
     "published_at",
     "created",
 )
+_ANSWERED: Final = ("in_reply_to", "in-reply-to", "inreplyto")
+"""Where personal sites say what a post answers."""
 
 
 def split(text: str) -> tuple[dict[str, Any], str]:
@@ -70,7 +72,7 @@ def post(fields: Mapping[str, Any], *, name: str, title: str, marked: Marked, or
         external_id=name,
         title=_scalar(fields.get("title")) or title,
         date=next((found for found in dates if found), None) or day_in_name(name),
-        author=", ".join(dict.fromkeys(_people(fields.get("author") or fields.get("authors")))),
+        authors=tuple(_people(fields.get("author") or _parted(fields.get("authors")))),
         text=marked.text,
         cuts=marked.cuts,
         original=original,
@@ -121,6 +123,13 @@ def _people(value: object, depth: int = 3) -> Iterator[str]:
         yield found
 
 
+def _parted(authors: object) -> object:
+    """Several in one line, as Pelican has them: by semicolons where there are any, as names may have commas."""
+    if not isinstance(authors, str):
+        return authors
+    return [name.strip() for name in authors.split(";" if ";" in authors else ",") if name.strip()]
+
+
 def _held(fields: Mapping[str, Any]) -> Held | None:
     def said(name: str) -> str:
         return _scalar(fields.get(name)).lower()
@@ -133,4 +142,4 @@ def _held(fields: Mapping[str, Any]) -> Held | None:
         return Held.PASSWORD
     if "page" in {said("layout"), said("type")}:
         return Held.PAGE
-    return None
+    return Held.REPLY if any(fields.get(name) for name in _ANSWERED) else None

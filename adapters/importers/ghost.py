@@ -82,7 +82,7 @@ def _item(post: dict[str, Any], names: dict[str, list[str]]) -> Item:
         external_id=external_id,
         title=title,
         date=day(text(post.get("published_at"))),
-        author=", ".join(names.get(text(post.get("id")), [])),
+        authors=tuple(names.get(text(post.get("id")), ())),
         text=found.text,
         cuts=found.cuts,
         original=original,

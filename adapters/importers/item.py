@@ -82,8 +82,8 @@ class Item:
     """Empty where it has none."""
     date: date | None = None
     """The day it was published, where the source says so."""
-    author: str = ""
-    """Whom the source names, several parted by commas; empty where it names nobody."""
+    authors: tuple[str, ...] = ()
+    """Whom the source names. A name may have commas in it."""
     text: str = ""
     """All of its words: paragraphs with blank lines between them."""
     cuts: tuple[Cut, ...] = ()
@@ -94,6 +94,11 @@ class Item:
     """Why it is off by default; None for a post that is imported at once."""
     reason: str = ""
     """Why it cannot be imported at all, as a sentence; empty for all others."""
+
+    @property
+    def author(self) -> str:
+        """All of them, for people."""
+        return ", ".join(self.authors)
 
     @property
     def read(self) -> str:

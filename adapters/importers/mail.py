@@ -34,7 +34,14 @@ _FROM_LINE: Final = re.compile(rb"From \S+ .{0,60}\d{4}")
 _HEADER: Final = re.compile(
     rb"(?:^|\n)(From|Date|Message-ID|Received|Subject|To|MIME-Version|Return-Path):[ \t]", re.IGNORECASE
 )
-_ANSWERS: Final = re.compile(r"^(?:(?:re|aw|fwd?|wg|sv|antw|tr|rv)(?:\[\d+\])?:\s*)+", re.IGNORECASE)
+# What mail programs put before a subject. Italian ones put a single letter there, which titles may begin with as well.
+_ANSWERED: Final = (
+    "re|aw|antw|sv|vs|ref|rif|res|odp|odg|ynt|vá|atb|απ|σχετ|на|השב|رد|回复|回覆|答复|答覆|返信|回信|답장|trả lời"
+)
+_FORWARDED: Final = "fwd?|wg|tr|rv|vb|vl|enc|doorst|pd|ilt|i̇lt|továbbítás|πρθ|הועבר|إعادة توجيه|转发|轉寄|転送|전달"
+_MARK: Final = rf"(?:{_ANSWERED}|{_FORWARDED})\s?(?:\[\d+\]|\(\d+\))?\s?[:\uff1a]\s*"
+_MARKS: Final = re.compile(rf"^(?:{_MARK})+", re.IGNORECASE)
+_IS_ANSWER: Final = re.compile(rf"^(?:{_MARK})*(?:{_ANSWERED})\s?[\[(:\uff1a]", re.IGNORECASE)
 _DRAFT: Final = re.compile(r"\bdrafts?\b", re.IGNORECASE)
 _NOT_WRITTEN: Final = re.compile(r"\b(?:spam|trash|chat)\b", re.IGNORECASE)
 
@@ -119,18 +126,26 @@ def _item(mail: Message, raw: bytes, own: str) -> Item | None:
         held = Held.OTHER_AUTHOR
     elif _DRAFT.search(labels) or mail.get("X-Mozilla-Draft-Info") is not None:
         held = Held.DRAFT
+    elif _answers(mail):
+        held = Held.REPLY
     name, address = parseaddr(_said(mail, "From"))
     return Item(
         external_id=_said(mail, "Message-ID").strip("<> ") or hashlib.sha256(raw).hexdigest(),
-        title=one_line(_ANSWERS.sub("", _said(mail, "Subject"))),
+        title=one_line(_MARKS.sub("", _said(mail, "Subject"))),
         date=mail_day(_said(mail, "Date")),
         # Never the address itself: other people's shall not be kept.
-        author=one_line(name if name and "@" not in name else address.partition("@")[0]),
+        authors=(name if name and "@" not in name else address.partition("@")[0],),
         text=marked.text,
         cuts=marked.cuts,
         original=original,
         held=held,
     )
+
+
+def _answers(mail: Message) -> bool:
+    """Whether it was written to somebody who wrote before."""
+    named = any(_said(mail, name) for name in ("In-Reply-To", "References"))
+    return named or bool(_IS_ANSWER.match(_said(mail, "Subject")))
 
 
 def _body(mail: Message) -> tuple[Marked, str]:
@@ -180,13 +195,15 @@ def _unflowed(text: str) -> str:
 
 def _said(mail: Message, name: str) -> str:
     """A header, decoded, on one line."""
-    value = mail.get(name)
-    if value is None:
-        return ""
+    value = next((str(value) for known, value in mail.raw_items() if known.lower() == name.lower()), "")
     try:
-        return " ".join(str(make_header(decode_header(str(value)))).split())
-    except (LookupError, ValueError, UnicodeError):
-        return " ".join(str(value).split())
+        if value.isascii():
+            value = str(make_header(decode_header(value)))
+        else:  # newer programs write letters as they are
+            value = decode(value.encode("utf-8", "surrogateescape"))
+    except (LookupError, ValueError):  # also what cannot be decoded
+        value = value.encode("ascii", "replace").decode()
+    return " ".join(value.split())
 
 
 def _address(mail: Message) -> str:

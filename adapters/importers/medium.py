@@ -81,7 +81,7 @@ def _item(file: File) -> Item:
         external_id=external_id,
         title=title,
         date=None if time is None else day(time.get("datetime")),
-        author=_words(_of_class(page, "p-author")),
+        authors=(_words(_of_class(page, "p-author")),),
         text=text.text,
         cuts=text.cuts,
         original=original,

@@ -7,14 +7,13 @@ import html
 from collections.abc import Iterator
 from typing import Any, Final
 
-from lxml import etree
-
 from adapters.errors import say
 from adapters.importers import document, package
 from adapters.importers.archive import opened
 from adapters.importers.dates import day
 from adapters.importers.item import File, Item, Unreadable
 from adapters.importers.library import guarded
+from adapters.importers.safe_xml import local_name
 
 FORMAT: Final = "odt"
 LABEL: Final = "OpenDocument"
@@ -83,7 +82,7 @@ class _Html:
         return "".join(parts)
 
     def _element(self, element: Any, depth: int) -> str:
-        name = etree.QName(element).localname
+        name = local_name(element)
         match name:
             case _ if name in _SILENT:
                 return ""

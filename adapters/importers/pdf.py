@@ -97,7 +97,7 @@ def _post(name: str, pages: list[list[str]], about: dict[str, Any]) -> Item:
         external_id=name,
         title=said or split_title(marked.text)[0],
         date=day_in_name(name) or day(about.get("created")),
-        author="" if "@" in about.get("author", "") else about.get("author", ""),
+        authors=() if "@" in about.get("author", "") else (about.get("author", ""),),
         text=marked.text,
         cuts=marked.cuts,
         original="\n\n".join("\n".join(page) for page in pages),

@@ -44,7 +44,7 @@ def items(file: File) -> Iterator[Item]:
         external_id=file.name,
         title=first or one_line(title),
         date=day_in_name(file.name),
-        author=author[1].strip() if author else "",
+        authors=(author[1],) if author else (),
         text=rest,
         original=text,
     )

@@ -109,11 +109,15 @@ def root_of(file: File) -> str:
     try:
         parser.feed(file.head[:HEAD])
         for _, element in parser.read_events():
-            # Without its prefix as well, where that stands for no namespace.
-            return re.split("[}:]", element.tag)[-1] if isinstance(element.tag, str) else ""
+            return local_name(element)
     except etree.XMLSyntaxError:
         pass
     return ""
+
+
+def local_name(element: Any) -> str:
+    """Without its namespace, and without its prefix where that stands for none; empty for what is no element."""
+    return re.split("[}:]", element.tag)[-1] if isinstance(element.tag, str) else ""
 
 
 def _forget(element: Any) -> None:

@@ -27,6 +27,7 @@ _ENDINGS: Final = frozenset({".html", ".htm", ".xhtml"})
 _BEGINS: Final = re.compile(
     rb"(?:\xef\xbb\xbf)?\s*(?:<\?xml[^>]*>\s*)?(?:<!--.{0,2000}?-->\s*)*<(?:!doctype\s+html|html)\b", re.I | re.S
 )
+_NO_NAME: Final = re.compile("://|@")
 _CHARSET: Final = re.compile(rb"<meta[^>]{0,200}?charset\s*=\s*[\"']?([\w-]{2,30})", re.IGNORECASE)
 _BODIES: Final = (
     "//*[@itemprop='articleBody']",
@@ -86,7 +87,7 @@ def _post(name: str, markup: str) -> Item | None:
         external_id=name,
         title=title,
         date=_date(page, data) or day_in_name(name),
-        author=_author(page, data),
+        authors=_authors(page, data),
         original=markup,
     )
     body = _body(page, markup)
@@ -151,17 +152,18 @@ def _date(page: Element, data: dict[str, Any]) -> date | None:
     return next((found for found in map(day, said) if found), None)
 
 
-def _author(page: Element, data: dict[str, Any]) -> str:
+def _authors(page: Element, data: dict[str, Any]) -> tuple[str, ...]:
     people = data.get("author")
     named = [
         one.get("name") if isinstance(one, dict) else one for one in (people if isinstance(people, list) else [people])
     ]
     said = [
-        _meta(page, "author"),
-        ", ".join(plain(name) for name in named if isinstance(name, str)),
-        *(_words(link) for link in page.xpath("//*[@rel='author'] | //*[contains(@class, 'p-author')]")[:1]),
+        (_meta(page, "author"),),
+        tuple(plain(name) for name in named if isinstance(name, str)),
+        *((_words(link),) for link in page.xpath("//*[@rel='author'] | //*[contains(@class, 'p-author')]")[:1]),
     ]
-    return next((name for name in said if name and "://" not in name and "@" not in name), "")
+    named_there = (tuple(name for name in names if name and not _NO_NAME.search(name)) for names in said)
+    return next(filter(None, named_there), ())
 
 
 def _linked_data(page: Element) -> dict[str, Any]:

@@ -39,7 +39,7 @@ def items(file: File) -> Iterator[Item]:
             external_id=external_id,
             title=row["title"],
             date=date,
-            author=row.get("author", "").strip(),
+            authors=(row.get("author", ""),),
             text=found.text,
             cuts=found.cuts,
             original=rich if markup else plain,

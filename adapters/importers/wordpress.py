@@ -59,7 +59,7 @@ def items(file: File) -> Iterator[Item]:
 
 def _tables(archive: Archive) -> Iterator[File]:
     names = (name for name in archive.names if name.lower().endswith(".xml"))
-    return (archive.get(name) for name in islice(names, _MOST_PARTS))
+    return (archive.streamed(name) for name in islice(names, _MOST_PARTS))
 
 
 def _is_export(file: File) -> bool:
@@ -91,12 +91,14 @@ def _item(element: Any, names: dict[str, str]) -> Item | None:
     if status in _NEVER or _NO_POST.match(kind) or (kind not in _KINDS and not content.strip()):
         return None
     held = _KINDS.get(kind, Held.PAGE) or _STATUSES.get(status, Held.DRAFT)
+    if held is None and _is_reply(element):
+        held = Held.REPLY
     found = marked(body(content))
     return Item(
         external_id=next(filter(None, (_field(element, name) for name in ("guid", "link", "post_id"))), ""),
         title=plain(_field(element, "title")),
         date=day(_field(element, "post_date")),
-        author=_authors(element, names),
+        authors=_authors(element, names),
         text=found.text,
         cuts=found.cuts,
         original=content,
@@ -104,11 +106,19 @@ def _item(element: Any, names: dict[str, str]) -> Item | None:
     )
 
 
-def _authors(element: Any, names: dict[str, str]) -> str:
+def _authors(element: Any, names: dict[str, str]) -> tuple[str, ...]:
     """Those of a post that several wrote stand among its categories, where a plugin puts them."""
     logins = [_text(child) for child in element.iterchildren("category") if child.get("domain") == "author"]
     logins = logins or [_field(element, "creator")]
-    return ", ".join(dict.fromkeys(names.get(login) or login for login in logins if login))
+    return tuple(names.get(login) or login for login in logins)
+
+
+def _is_reply(element: Any) -> bool:
+    """Whether a plugin by which blogs answer each other says so, as a category or a field of its own."""
+    kinds = {child.get("nicename") for child in element.iterchildren("category") if child.get("domain") == "kind"}
+    return "reply" in kinds or any(
+        _field(meta, "meta_key") == "mf2_in-reply-to" for meta in element.iterchildren("{*}postmeta")
+    )
 
 
 def _field(element: Any, name: str) -> str:

@@ -5,10 +5,19 @@ from adapters.errors import UserError
 from adapters.services.briefs import default_briefs
 from adapters.services.checkpoints import sweep_checkpoints
 from adapters.services.copies import Copies, Copy, copies_in
+from adapters.services.curation import (
+    cuts_of,
+    delete_sample,
+    overrule,
+    overrule_all,
+    set_all_included,
+    set_included,
+    words_cut,
+)
+from adapters.services.download import as_markdown
 from adapters.services.estimates import Standing, standing
 from adapters.services.flags import FLAGS, review
 from adapters.services.imports import (
-    authors_of,
     choose_authors,
     run_import,
     start_import,
@@ -20,6 +29,7 @@ from adapters.services.meter import Meter, measure
 from adapters.services.queue import queue_position
 from adapters.services.style import Period, Style, differences, match_of, measure_style, style_of, years_of
 from adapters.services.sweeping import sweep_training
+from adapters.services.taking import authors_of
 from adapters.services.training import (
     cancel_training,
     continue_training,
@@ -30,17 +40,7 @@ from adapters.services.training import (
 )
 from adapters.services.versions import Resolved, make_live, resolve
 from adapters.services.voices import create_voice, delete_voice, rename_voice
-from adapters.services.writing import (
-    add_text,
-    as_markdown,
-    cuts_of,
-    delete_sample,
-    overrule,
-    overrule_all,
-    set_all_included,
-    set_included,
-    words_cut,
-)
+from adapters.services.writing import add_text
 
 __all__ = [
     "FLAGS",

@@ -21,6 +21,9 @@ SHORT: Final = 80
 MUCH: Final = 0.5
 """Share of a post's words that are cut as quotations, or as code."""
 
+USUAL: Final = 50
+"""Texts that a single one is compared with to tell its language."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Flag:
@@ -44,7 +47,8 @@ FLAGS: Final[dict[str, Flag]] = {
         name="Personal data", why="It seems to hold addresses, numbers or keys that a model might repeat."
     ),
 }
-_OF_OTHERS: Final = frozenset({"near_duplicate", "language"})
+OF_OTHERS: Final = frozenset({"near_duplicate", "language"})
+"""Those that follow from the other texts."""
 
 
 def flags_of(read: str, whole: str, cuts: Sequence[Cut]) -> list[str]:
@@ -64,6 +68,19 @@ def flags_of(read: str, whole: str, cuts: Sequence[Cut]) -> list[str]:
     return sorted(found)
 
 
+def review_one(*, sample: Sample) -> None:
+    """The same as `review` for a text that has just come in: by the signatures of all others, and by the words of the
+    newest ones, for to read all of them takes seconds."""
+    others = Sample.objects.filter(voice=sample.voice).exclude(pk=sample.pk).order_by("-pk")
+    signatures = dict(others.filter(like=None).values_list("pk", "signature"))
+    near = likeness.nearest(bytes(sample.signature or b""), {pk: bytes(kept or b"") for pk, kept in signatures.items()})
+    usual = others.exclude(flags__contains=["language"]).values_list("pk", "text")[:USUAL]
+    found = {"near_duplicate"} if near else set()
+    found |= {"language"} if sample.pk in foreign({**dict(usual), sample.pk: sample.text}) else set()
+    sample.flags, sample.like_id = sorted({*sample.flags, *found}), near
+    sample.save(update_fields=["flags", "like"])
+
+
 @transaction.atomic
 def review(*, voice: Voice) -> None:
     """Flag the texts that stand out from the others: those like an earlier one, and those in another language."""
@@ -72,7 +89,7 @@ def review(*, voice: Voice) -> None:
     other = foreign({sample.pk: sample.text for sample in samples})
     changed = []
     for sample in samples:
-        flags = set(sample.flags) - _OF_OTHERS
+        flags = set(sample.flags) - OF_OTHERS
         flags |= {"near_duplicate"} if sample.pk in near else set()
         flags |= {"language"} if sample.pk in other else set()
         if sorted(flags) != sample.flags or near.get(sample.pk) != sample.like_id:

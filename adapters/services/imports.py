@@ -1,47 +1,40 @@
-"""Imports: uploaded files kept on disk, read by a worker, and gone when they are read; what was found stays.
-Knows jobs, files, items and their moves. Knows nothing of formats or encodings."""
+"""Imports: jobs that bring in files or an address: begun by a person, done by a worker, opened again for other choices.
+Knows jobs and their moves. Knows nothing of what is in the files (see `reading`) or how it is taken (see `taking`)."""
 
 from __future__ import annotations
 
-import logging
 import threading
 import uuid
-from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
-from itertools import islice
-from pathlib import Path
-from typing import Any, Final
+from typing import Final
 from urllib.parse import urlsplit
 
 from django.core.files import File as DjangoFile
 from django.core.files.storage import default_storage
 from django.db import connection, transaction
-from django.db.models import F, Q
+from django.db.models import Q
 from django.utils import timezone
 
-from adapters import importers, sources
-from adapters.errors import UserError, say
-from adapters.importers import Cut, File, Held, Item
-from adapters.importers.fetch import fetch
-from adapters.models import ImportFile, ImportItem, ImportJob, Sample, Voice
+from adapters import importers
+from adapters.errors import UserError
+from adapters.importers import Held
+from adapters.models import ImportFile, ImportItem, ImportJob, Voice
 from adapters.services import base, bells
+from adapters.services.curation import cut_repeats
 from adapters.services.flags import review
+from adapters.services.found import leave_out
+from adapters.services.reading import forget, read_file
 from adapters.services.stopping import STOPPING
-from adapters.services.writing import cut_repeats, keep_all
-from adapters.style.meter import words
+from adapters.services.style import style_of
+from adapters.services.taking import choose_first_author, give_back, take
 
-log = logging.getLogger(__name__)
 State = ImportItem.State
 
 # A job that has been silent for this long has lost its worker, or its message.
 SILENCE: Final = timedelta(seconds=30)
 HEARTBEAT: Final = 5.0
-# A file whose reading killed its worker so often is left out, or it would do so for ever.
-ATTEMPTS: Final = 3
-# Posts that are written to the database at once.
-AT_ONCE: Final = 100
 
 
 def start_import(*, voice: Voice, uploads: Sequence[DjangoFile[bytes]]) -> ImportJob:
@@ -76,9 +69,30 @@ def start_import_from(*, voice: Voice, address: str) -> ImportJob:
     return job
 
 
+def take_in(*, job: ImportJob, items: Collection[int] = (), held: Collection[str] = ()) -> int:
+    """Have items of a finished job imported that were held back: single ones, and all that are held for these reasons;
+    how many there are. A worker does it: to count the words of thousands takes minutes."""
+    ticked = Q(pk__in=items) | Q(held__in=held)
+    chosen = ImportItem.objects.filter(ticked, job=job, state=State.FOUND)
+    with transaction.atomic():
+        return chosen.update(held="") if chosen.exists() and _reopen(job) else 0
+
+
+def choose_authors(*, job: ImportJob, authors: Collection[str]) -> None:
+    """Have the posts of these authors taken, and given back what the finished job had brought in of all others."""
+    named, theirs = ImportItem.objects.filter(job=job).exclude(authors=[]), Q(authors__overlap=list(authors))
+    with transaction.atomic():
+        if not _reopen(job):
+            return
+        ImportJob.objects.filter(pk=job.pk).update(authors=sorted(authors))
+        gone = Q(state=State.FOUND) | Q(state=State.IMPORTED, sample__isnull=False)
+        named.filter(gone, ~theirs, held="").update(held=Held.OTHER_AUTHOR)
+        named.filter(theirs, held=Held.OTHER_AUTHOR).update(held="")
+
+
 def run_import(*, job_id: int) -> None:
-    """Read every waiting file of a queued job, and take what is its author's. Does nothing when the job is somebody
-    else's."""
+    """Read every waiting file of a queued job, take what is its author's, and give back what no longer is. Does nothing
+    when the job is somebody else's."""
     if STOPPING.is_set():
         return
     if not _move(job_id, ImportJob.State.QUEUED, ImportJob.State.RUNNING):
@@ -90,61 +104,16 @@ def run_import(*, job_id: int) -> None:
             if STOPPING.is_set():
                 _requeue(job_id)
                 return
-            _read(file)
+            read_file(file)
         if ImportFile.objects.filter(job=job, done=False).exists():
             return  # another worker reads one; who is last goes on
-        _choose_authors(job)
-        if not _take(job, ImportItem.objects.filter(job=job, state=State.FOUND, held="")):
+        choose_first_author(job)
+        if not (give_back(job) and take(job)):
             _requeue(job_id)
             return
         _look_over(job.voice)
+    style_of(voice=job.voice)  # measured by the time its author looks
     _finish(job_id)
-
-
-def take_in(*, job: ImportJob, items: Collection[int]) -> int:
-    """Import items of a finished job that were held back, as their author ticked; how many became texts."""
-    chosen = ImportItem.objects.filter(job=job, state=State.FOUND, pk__in=items)
-    taken = list(chosen.values_list("pk", flat=True))
-    _take(job, chosen)
-    _look_over(job.voice)
-    return ImportItem.objects.filter(pk__in=taken, state__in=ImportItem.TAKEN).count()
-
-
-@transaction.atomic
-def choose_authors(*, job: ImportJob, authors: Collection[str]) -> None:
-    """Take the posts of these authors, and give back what the job had brought in of all others."""
-    job.authors = sorted(authors)
-    job.save(update_fields=["authors"])
-    for item in ImportItem.objects.filter(job=job).exclude(author="").defer("content").select_related("sample"):
-        theirs = _is_of(item.author, authors)
-        if theirs and item.held == Held.OTHER_AUTHOR:
-            item.held = ""
-            item.save(update_fields=["held"])
-        elif not theirs and item.state == State.IMPORTED and item.sample is not None:
-            item.content, item.held, item.state = _content_of(item.sample), Held.OTHER_AUTHOR, State.FOUND
-            item.sample.delete()
-            item.sample = None
-            item.save(update_fields=["content", "held", "state", "sample"])
-        elif not theirs and item.state == State.FOUND and not item.held:
-            item.held = Held.OTHER_AUTHOR
-            item.save(update_fields=["held"])
-    _take(job, ImportItem.objects.filter(job=job, state=State.FOUND, held=""))
-    _look_over(job.voice)
-
-
-def _look_over(voice: Voice) -> None:
-    """What can only be seen of all texts together."""
-    cut_repeats(voice=voice)
-    review(voice=voice)
-
-
-def authors_of(job: ImportJob) -> list[tuple[str, int]]:
-    """Whom the files name, and how many posts of theirs there are; who wrote most comes first."""
-    counts: Counter[str] = Counter()
-    found = ImportItem.objects.filter(job=job).exclude(author="").exclude(state=State.SKIPPED, sample=None)
-    for author in found.values_list("author", flat=True):
-        counts.update(_names(author))
-    return sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
 
 
 def sweep_imports() -> None:
@@ -161,59 +130,13 @@ def _add(job: ImportJob, upload: DjangoFile[bytes], saved: list[str]) -> None:
     if upload.size > importers.LARGEST:
         row.done = True
         row.save()
-        _leave_out(row, importers.too_large(upload.size))
+        leave_out(row, importers.too_large(upload.size))
         return
     # On disk it gets a name of ours: nothing that somebody typed becomes a path.
     name = uuid.uuid4().hex
     saved.append(row.file.field.generate_filename(row, name))  # first: a full disk leaves half a file
     row.file.save(name, upload, save=False)
     row.save()
-
-
-def _read(file: ImportFile) -> None:
-    """Write down what is in the file, all of it or nothing."""
-    waiting = ImportFile.objects.filter(pk=file.pk, done=False)
-    waiting.update(attempts=F("attempts") + 1)  # for itself: it stands even if this worker dies of the file
-    with transaction.atomic():
-        locked = waiting.select_for_update(skip_locked=True, of=("self",)).select_related("job").first()
-        if locked is None:
-            return  # another worker reads it, or has read it
-        try:
-            with transaction.atomic():
-                _write_down(locked)
-        except Exception:  # whatever one strange file does to a parser, the others are read
-            log.exception("import file %s could not be read", file.pk)
-            _leave_out(locked, say("import.unreadable"))
-        waiting.update(done=True, source=locked.source)
-    _forget(file)
-
-
-def _write_down(file: ImportFile) -> None:
-    if file.attempts > ATTEMPTS:
-        _leave_out(file, say("import.unreadable"))
-        return
-    lost: list[str] = []
-    try:
-        content = _content_in(file, lost)
-    except importers.Unreadable as error:
-        _leave_out(file, str(error))
-        return
-    try:
-        importer = importers.importer_of(content)
-    except importers.Unreadable:  # `read` says why
-        importer = None
-    loose = importer is None or importer.FORMAT in sources.LOOSE
-    file.source = Sample.UPLOAD if importer is None or loose else importer.FORMAT
-    for some in _batches(importers.read(content), AT_ONCE):
-        ImportItem.objects.bulk_create(_row(file, item) for item in some)
-    for sentence in lost:
-        _leave_out(file, sentence)
-
-
-def _content_in(file: ImportFile, lost: list[str]) -> File:
-    if file.address:
-        return fetch(file.address, on_damage=lost.append)
-    return File.at(Path(file.file.path), file.name)
 
 
 def _is_address(text: str) -> bool:
@@ -224,110 +147,23 @@ def _is_address(text: str) -> bool:
         return False
 
 
-def _row(file: ImportFile, item: Item) -> ImportItem:
-    return ImportItem(
-        job=file.job,
-        file=file,
-        source=file.source,
-        external_id=_short(item.external_id, 300),
-        title=item.title[:300],
-        author=item.author[:200],
-        date=item.date,
-        words=words(item.read),
-        state=State.SKIPPED if item.reason else State.FOUND,
-        held=item.held or "",
-        reason=item.reason[:500],
-        content=None if item.reason else _content(item),
-    )
-
-
-def _choose_authors(job: ImportJob) -> None:
-    """Who wrote most of what is there is the author, as long as nobody has said otherwise."""
-    counts = authors_of(job)
-    if job.authors or not counts:
-        return
-    job.authors = [counts[0][0]]
-    job.save(update_fields=["authors"])
-    others = [
-        item.pk
-        for item in ImportItem.objects.filter(job=job, state=State.FOUND, held="").exclude(author="").defer("content")
-        if not _is_of(item.author, job.authors)
-    ]
-    ImportItem.objects.filter(pk__in=others).update(held=Held.OTHER_AUTHOR)
-
-
-def _take(job: ImportJob, found: Any) -> bool:
-    """Keep the posts of these items, some at a time; False when the worker has to stop in between."""
-    for pks in _batches(list(found.values_list("pk", flat=True)), AT_ONCE):
-        if STOPPING.is_set():
-            return False
-        with transaction.atomic():
-            rows = list(ImportItem.objects.filter(pk__in=pks, state=State.FOUND).select_for_update(of=("self",)))
-            for source in {row.source for row in rows}:
-                _settle(job, source, [row for row in rows if row.source == source])
-    return True
-
-
-def _settle(job: ImportJob, source: str, rows: Sequence[ImportItem]) -> None:
-    items = [_item(row) for row in rows]
-    for row, kept in zip(rows, keep_all(voice=job.voice, source=source, items=items), strict=True):
-        row.state, row.reason, row.content = kept.state, kept.reason, None
-        row.sample = kept.sample if kept.state in ImportItem.TAKEN else None
-        row.held = "" if kept.state in ImportItem.TAKEN else row.held
-    ImportItem.objects.bulk_update(rows, ["state", "reason", "content", "sample", "held"])
-
-
-def _content(item: Item) -> dict[str, Any]:
-    return {
-        "text": item.text,
-        "cuts": [[cut.start, cut.end, cut.rule] for cut in item.cuts],
-        "original": item.original,
-    }
-
-
-def _content_of(sample: Sample) -> dict[str, Any]:
-    return {"text": sample.whole, "cuts": sample.cuts, "original": sample.original}
-
-
-def _item(row: ImportItem) -> Item:
-    content = row.content or {"text": "", "cuts": [], "original": ""}
-    return Item(
-        external_id=row.external_id,
-        title=row.title,
-        author=row.author,
-        date=row.date,
-        text=content["text"],
-        cuts=tuple(Cut(start=start, end=end, rule=rule) for start, end, rule in content["cuts"]),
-        original=content["original"],
-    )
-
-
-def _leave_out(file: ImportFile, reason: str) -> None:
-    ImportItem.objects.create(
-        job=file.job, file=file, external_id=_short(file.name, 300), state=State.SKIPPED, reason=reason
-    )
-
-
-def _batches(some: Iterable[Any], size: int) -> Iterator[list[Any]]:
-    rest = iter(some)
-    while found := list(islice(rest, size)):
-        yield found
-
-
-def _names(authors: str) -> list[str]:
-    return [name.strip() for name in authors.split(",") if name.strip()]
-
-
-def _is_of(author: str, chosen: Iterable[str]) -> bool:
-    return not author or bool(set(_names(author)) & set(chosen))
-
-
-def _short(name: str, most: int) -> str:
-    return name[-most:].replace("\0", "")
+def _look_over(voice: Voice) -> None:
+    """What can only be seen of all texts together."""
+    cut_repeats(voice=voice)
+    review(voice=voice)
 
 
 def _move(job_id: int, old: ImportJob.State, new: ImportJob.State) -> bool:
     return bool(ImportJob.objects.filter(pk=job_id, state=old).update(state=new, heartbeat_at=timezone.now()))
+
+
+def _reopen(job: ImportJob) -> bool:
+    """Have a worker look at a finished job again."""
+    finished = ImportJob.objects.filter(pk=job.pk, state=ImportJob.State.FINISHED)
+    reopened = finished.update(state=ImportJob.State.QUEUED, heartbeat_at=timezone.now(), finished_at=None)
+    if reopened:
+        bells.ring(bells.IMPORT, job.pk)
+    return bool(reopened)
 
 
 def _requeue(job_id: int) -> None:
@@ -338,17 +174,11 @@ def _requeue(job_id: int) -> None:
 
 def _finish(job_id: int) -> None:
     for file in ImportFile.objects.filter(job=job_id).exclude(file=""):
-        _forget(file)  # left by a worker that died between writing down and deleting
+        forget(file)  # left by a worker that died between writing down and deleting
     now = timezone.now()
     ImportJob.objects.filter(pk=job_id, state=ImportJob.State.RUNNING).update(
         state=ImportJob.State.FINISHED, heartbeat_at=now, finished_at=now
     )
-
-
-def _forget(file: ImportFile) -> None:
-    if file.file:
-        default_storage.delete(str(file.file))
-        ImportFile.objects.filter(pk=file.pk).update(file="")
 
 
 @contextmanager

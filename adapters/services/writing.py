@@ -1,31 +1,26 @@
-"""Writing: texts kept as samples, brought up to date, included, left out, deleted.
-Knows when two texts are the same one. Knows nothing of files or jobs."""
+"""Writing: texts kept as samples, once each, and brought up to date when they come again.
+Knows when two texts are the same one. Knows nothing of files, jobs or what their author decides afterwards."""
 
 from __future__ import annotations
 
 import hashlib
-import tempfile
-import zipfile
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date as Date
-from typing import IO, Any, Final
+from typing import Any, Final
 
-import yaml
 from django.db import transaction
-from django.utils.text import slugify
 
 from adapters import sources
 from adapters.errors import UserError, say
-from adapters.importers import LONGEST, Cut, Item, reading, repeats
+from adapters.importers import LONGEST, Item, reading
 from adapters.importers.cleaning import clean
 from adapters.importers.decode import one_line, tidy
 from adapters.importers.marked import Marked
 from adapters.importers.text import split_title, unwrap
-from adapters.models import ImportItem, Sample, SampleQuerySet, Voice
+from adapters.models import ImportItem, Sample, Voice
 from adapters.services.base import count_tokens
-from adapters.services.flags import flags_of
-from adapters.services.style import forget_style
+from adapters.services.flags import flags_of, review_one
 from adapters.style import likeness
 from adapters.style.meter import words
 
@@ -64,6 +59,7 @@ def add_text(*, voice: Voice, text: str, title: str = "", date: Date | None = No
     [kept] = keep_all(voice=voice, source=Sample.PASTE, items=[item])
     if kept.state == State.SKIPPED or kept.sample is None:
         raise UserError("import.duplicate", title=_named(kept.sample))
+    review_one(sample=kept.sample)
     return kept.sample
 
 
@@ -114,98 +110,6 @@ def keep_all(*, voice: Voice, source: str, items: Sequence[Item]) -> list[Kept]:
     return kept
 
 
-def overrule(*, sample: Sample, rule: str, kept: bool) -> None:
-    """Whether the model reads what `rule` cuts out of this text."""
-    rules = set(sample.kept_rules) - {rule} | ({rule} if kept else set())
-    sample.kept_rules = sorted(rules)
-    _reread([sample], sample.voice)
-
-
-@transaction.atomic
-def overrule_all(*, voice: Voice, rule: str, kept: bool) -> int:
-    """Whether the model reads what `rule` cuts out of any text of the voice, those to come as well; how many change."""
-    rules = set(voice.kept_rules) - {rule} | ({rule} if kept else set())
-    voice.kept_rules = sorted(rules)
-    voice.save(update_fields=["kept_rules"])
-    concerned = [
-        sample
-        for sample in Sample.objects.filter(voice=voice).exclude(cuts=[]).defer("original", "signature")
-        if any(cut[2] == rule for cut in sample.cuts)
-    ]
-    _reread(concerned, voice)
-    return len(concerned)
-
-
-@transaction.atomic
-def cut_repeats(*, voice: Voice) -> int:
-    """Cut out what stands at the beginning or the end of many of the voice's texts; how many texts change."""
-    samples = Sample.objects.filter(voice=voice).order_by("pk").defer("original", "signature")
-    found = repeats.common(_marked(sample) for sample in samples.iterator(chunk_size=200))
-    changed = []
-    for sample in samples.iterator(chunk_size=200) if found else ():
-        marked = repeats.repeated(_marked(sample), found)
-        if len(marked.cuts) > len(sample.cuts):
-            sample.full, sample.cuts = marked.text, [[cut.start, cut.end, cut.rule] for cut in marked.cuts]
-            changed.append(sample)
-    _reread(changed, voice)
-    return len(changed)
-
-
-def set_included(*, sample: Sample, included: bool) -> None:
-    """Whether the next training reads it. Versions that have read it stay as they are."""
-    Sample.objects.filter(pk=sample.pk).update(included=included)
-    sample.included = included
-
-
-def set_all_included(*, samples: SampleQuerySet, included: bool) -> int:
-    """The same for several; how many there are."""
-    return samples.update(included=included)
-
-
-def words_cut(*, sample: Sample, rule: str) -> int:
-    """How many words of it the rule is about."""
-    return sum(words(sample.whole[cut.start : cut.end]) for cut in cuts_of(sample) if cut.rule == rule)
-
-
-def as_markdown(*, voice: Voice) -> IO[bytes]:
-    """A zip with every text as the model reads it, in Markdown with front matter; what is left out lies in a folder of
-    its own."""
-    made = tempfile.TemporaryFile()  # noqa: SIM115  (who sends it closes it)
-    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as archive:
-        used: set[str] = set()
-        for sample in Sample.objects.filter(voice=voice).defer("original", "full", "cuts").iterator(chunk_size=200):
-            folder = "" if sample.included else "left out/"
-            name = f"{folder}{sample.date or 'undated'}-{slugify(sample.title)[:60] or 'untitled'}"
-            while name in used:
-                name += "-again"
-            used.add(name)
-            archive.writestr(f"{name}.md", _with_front_matter(sample))
-    made.seek(0)
-    return made
-
-
-def _with_front_matter(sample: Sample) -> str:
-    fields = {"title": sample.title, "date": sample.date, "author": sample.author, "source": sample.source}
-    head = yaml.safe_dump({key: value for key, value in fields.items() if value}, allow_unicode=True, sort_keys=False)
-    return f"---\n{head}---\n\n{sample.text}\n"
-
-
-def delete_sample(*, sample: Sample) -> None:
-    """Forget the text; others are no longer like it. Versions that have read it stay as they are."""
-    with transaction.atomic():
-        alike = list(Sample.objects.filter(like=sample).only("flags"))
-        for other in alike:
-            other.flags = [flag for flag in other.flags if flag != "near_duplicate"]
-        Sample.objects.bulk_update(alike, ["flags"])
-        forget_style(voice=sample.voice)  # it quotes the text
-        sample.delete()
-
-
-def cuts_of(sample: Sample) -> list[Cut]:
-    """As the importers know them."""
-    return [Cut(start=start, end=end, rule=rule) for start, end, rule in sample.cuts]
-
-
 def hash_of(text: str) -> str:
     """The same for two texts that differ in white space only."""
     return hashlib.sha256(" ".join(text.split()).encode()).hexdigest()
@@ -250,17 +154,3 @@ def _fields(item: Item, overruled: Collection[str]) -> dict[str, Any]:
         "tokens": count_tokens(read),
         "flags": flags_of(read, item.text, item.cuts),
     }
-
-
-def _reread(samples: Collection[Sample], voice: Voice) -> None:
-    for sample in samples:
-        cuts = cuts_of(sample)
-        sample.text = reading(sample.full, cuts, {*voice.kept_rules, *sample.kept_rules})
-        sample.words, sample.tokens = words(sample.text), count_tokens(sample.text)
-        sample.flags = flags_of(sample.text, sample.full, cuts)
-    changed = ["full", "cuts", "text", "words", "tokens", "flags", "kept_rules"]
-    Sample.objects.bulk_update(samples, changed, batch_size=200)
-
-
-def _marked(sample: Sample) -> Marked:
-    return Marked(text=sample.whole, cuts=tuple(cuts_of(sample)))

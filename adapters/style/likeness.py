@@ -56,6 +56,17 @@ def near(signatures: Mapping[int, bytes]) -> dict[int, int]:
     return found
 
 
+def nearest(kept: bytes, others: Mapping[int, bytes]) -> int | None:
+    """The key among `others` of the text that this one is most like, if they are near; of several the lowest."""
+    compared = {key: other for key, other in sorted(others.items()) if other}
+    if not kept or not compared:
+        return None
+    rows = np.frombuffer(b"".join(compared.values()), dtype="<u4").reshape(len(compared), _NUMBERS)  # (texts, numbers)
+    shares = (rows == np.frombuffer(kept, dtype="<u4")).mean(axis=1)  # (texts,)
+    best = int(shares.argmax())
+    return list(compared)[best] if shares[best] >= NEAR else None
+
+
 def _folded(run: int) -> int:
     return run & 0xFFFFFFFF
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
-from django.db.models import Count, Q
+from django.db.models import Case, Count, Q, QuerySet, When
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 
@@ -19,7 +19,9 @@ from adapters.views.voices import find_voice
 
 State = ImportItem.State
 ITEMS_A_PAGE: Final = 50
+HELD_A_PAGE: Final = 100
 LEFT_OUT_SHOWN: Final = 200
+AUTHORS_SHOWN: Final = 100
 
 
 @login_required
@@ -72,9 +74,8 @@ def import_take(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
     job = get_object_or_404(ImportJob, voice=voice, pk=pk)
     if request.method == "POST" and job.state == ImportJob.State.FINISHED:
         ticked = [int(item) for item in request.POST.getlist("items") if item.isdecimal() and len(item) < 19]
-        taken = services.take_in(job=job, items=ticked)
-        said = f"{taken:,} text{'' if taken == 1 else 's'} added." if ticked else "Tick the posts that are to be added."
-        messages.success(request, said)
+        if not services.take_in(job=job, items=ticked, held=request.POST.getlist("all")):
+            messages.error(request, "Tick the posts that are to be added.")
     return redirect("voices:import", slug, pk)
 
 
@@ -87,30 +88,45 @@ def import_authors(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
         chosen = known & set(request.POST.getlist("authors"))
         if chosen:
             services.choose_authors(job=job, authors=chosen)
-            messages.success(request, "The posts of the ticked authors are in your writing now.")
         else:
             messages.error(request, "Tick at least one author.")
     return redirect("voices:import", slug, pk)
 
 
 def _counts(job: ImportJob) -> dict[str, int]:
-    of = {state: Count("pk", filter=Q(state=state)) for state in State.values}
-    return ImportItem.objects.filter(job=job).aggregate(total=Count("pk"), **of)
+    """Items by state, and how many of those that nothing holds are done: `settled` of `asked`."""
+    waits, goes = Q(state=State.FOUND, held=""), Q(state=State.IMPORTED) & ~Q(held="")
+    of = {state.value: Q(state=state) for state in State}
+    of |= {"to_do": waits | goes, "held": Q(state=State.FOUND) & ~Q(held="")}
+    counts = {name: Count("pk", filter=which) for name, which in of.items()}
+    found = ImportItem.objects.filter(job=job).aggregate(total=Count("pk"), **counts)
+    asked = found["total"] - found["held"]
+    return {**found, "asked": asked, "settled": asked - found["to_do"]}
 
 
 def _outcome(request: HttpRequest, job: ImportJob) -> dict[str, Any]:
     items = ImportItem.objects.filter(job=job).defer("content")
-    waiting = items.filter(state=State.FOUND)
-    groups = [
-        {"held": held, "title": title, "why": why, "items": found}
-        for held, (title, why) in sources.HELD.items()
-        if (found := list(waiting.filter(held=held)))
-    ]
     authors = services.authors_of(job)
+    # A mailbox names everybody who has ever written: who wrote most comes first.
+    shown = authors[:AUTHORS_SHOWN] + [author for author in authors[AUTHORS_SHOWN:] if author[0] in job.authors]
     taken = items.filter(state__in=ImportItem.TAKEN).select_related("sample")
     return {
-        "groups": groups,
-        "authors": authors if len(authors) > 1 else [],
+        **_held(request, items.filter(state=State.FOUND)),
+        "authors": shown if len(shown) > 1 else [],
         "left_out": items.filter(state=State.SKIPPED)[:LEFT_OUT_SHOWN],
         "page": Paginator(taken, ITEMS_A_PAGE).get_page(request.GET.get("page")),
     }
+
+
+def _held(request: HttpRequest, waiting: QuerySet[ImportItem]) -> dict[str, Any]:
+    """A page of what can be ticked in, by what holds it back: boxes by the thousand are no page, and no form that is
+    accepted when it comes back."""
+    counts = dict(waiting.order_by("held").values_list("held").annotate(Count("pk")))
+    place = Case(*(When(held=held, then=place) for place, held in enumerate(sources.HELD)), default=len(sources.HELD))
+    page = Paginator(waiting.order_by(place, "pk"), HELD_A_PAGE).get_page(request.GET.get("waiting"))
+    groups = [
+        {"held": held, "title": title, "why": why, "items": found, "count": counts[held]}
+        for held, (title, why) in sources.HELD.items()
+        if (found := [item for item in page if item.held == held])
+    ]
+    return {"groups": groups, "waiting": page}

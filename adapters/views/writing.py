@@ -11,6 +11,7 @@ from django.core.paginator import Paginator
 from django.http import FileResponse, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
+from django.utils.html import format_html
 
 from adapters import services
 from adapters.forms import AddressForm, FilterForm, PasteForm, UploadForm
@@ -79,8 +80,16 @@ def paste(request: HttpRequest, slug: str) -> HttpResponse:
             form.add_error("text", str(error))
         else:
             messages.success(request, f"Added: {sample.words:,} words. Paste the next one, or go back to your writing.")
+            _tell_flags(request, sample)
             return redirect("voices:paste", voice.slug)
     return render(request, "voices/paste.html", {"voice": voice, "form": form})
+
+
+def _tell_flags(request: HttpRequest, sample: Sample) -> None:
+    found = [services.FLAGS[flag].why for flag in sample.flags if flag in services.FLAGS]
+    if found:
+        address = reverse("voices:sample", args=[sample.voice.slug, sample.pk])
+        messages.info(request, format_html('<a href="{}">Look at it</a>: {}', address, " ".join(found)))
 
 
 @login_required

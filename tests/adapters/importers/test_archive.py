@@ -10,6 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as some
 
 from adapters.importers import File, Unreadable
+from adapters.importers import archive as module
 from adapters.importers.archive import opened
 
 METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)
@@ -44,11 +45,22 @@ def test_whatever_happens_to_a_zip_it_is_read_or_unreadable(which, at, put, drop
         with opened(File.of("a.zip", data[:at] + put + data[at + drop :])) as archive:
             for file in archive.files():
                 try:
-                    file.read()
+                    assert archive.streamed(file.name).read() == file.read()
                 except Unreadable:
                     continue
     except Unreadable:
         return
+
+
+def test_what_is_unpacked_while_it_is_read_is_counted(monkeypatch):
+    with opened(File.of("a.zip", WHOLE[1])) as archive:
+        monkeypatch.setattr(module, "LARGEST_IN_ALL", 3 * 140)
+        streamed = archive.streamed("a.txt")
+        assert streamed.read() == streamed.read() == b"Words. " * 20
+        with streamed.open() as stream:
+            assert stream.readline(6) == b"Words."
+        with pytest.raises(Unreadable, match="unpacks to far more"):
+            streamed.read()
 
 
 def test_an_entry_without_a_name_is_none():

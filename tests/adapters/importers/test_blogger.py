@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
-from adapters.importers import File, Held, Item, blogger, importer_of, read
+from adapters.importers import File, Held, Item, archive, blogger, importer_of, read
 from tests.adapters.importers.zips import damaged, packed, stored
 
 HEAD = """<?xml version='1.0' encoding='UTF-8'?><feed xmlns='http://www.w3.org/2005/Atom'
@@ -115,6 +115,37 @@ def test_pictures_with_captions_are_cut():
     [item] = read_all(json.dumps([answer(content=f"One.<br /><br />{table}Two.")]).encode())
     assert item.read == "One.\n\nTwo."
     assert {cut.rule for cut in item.cuts} == {"caption"}
+
+
+TAKEOUT = {
+    "Takeout/archive_browser.html": "<html><body><p>What is in your archive.</p></body></html>",
+    "Takeout/Blogger/Blogs/Tea & Cake/feed.atom": backup(
+        new(), new("COMMENT"), new("PAGE").replace("post-7", "page-8")
+    ),
+    "Takeout/Blogger/Blogs/Tea & Cake/settings.csv": "blog_name,blog_locale\nTea,en\n",
+    "Takeout/Blogger/Blogs/Tea & Cake/theme-layouts.xml": "<?xml version='1.0'?><html><b:skin/></html>",
+    "Takeout/Blogger/Blogs/Tea & Cake/theme-classic.html": "<html><body><p>A theme.</p></body></html>",
+    "Takeout/Blogger/Blogs/Ébène/feed.atom": backup(new().replace("post-7", "post-9"), new(status="DRAFT")),
+    "Takeout/Blogger/Albums/Tea/cup.jpg": b"\xff\xd8\xff",
+    "Takeout/Blogger/Albums/Tea/cup.jpg.json": '{"title": "cup.jpg"}',
+    "Takeout/Blogger/Albums/Tea/metadata.json": '{"title": "Tea"}',
+    "Takeout/Blogger/Comments/Somebody’s blog/feed.atom": backup(new("COMMENT").replace("post-7", "post-10")),
+    "Takeout/Blogger/Profile/profile.csv": "name\nAda\n",
+}
+
+
+def test_of_what_google_packs_only_the_posts_of_every_blog_are_read():
+    data = packed(TAKEOUT)
+    assert importer_of(File.of("takeout-20240128T100000Z-001.zip", data)) is blogger
+    assert [(item.external_id, item.held, item.reason) for item in read_all(data, "takeout.zip")] == [
+        ("7", None, ""), ("8", Held.PAGE, ""), ("9", None, ""), ("7", Held.DRAFT, ""),
+    ]  # fmt: skip
+
+
+def test_a_blog_may_be_larger_than_what_is_unpacked_into_memory(monkeypatch):
+    monkeypatch.setattr(archive, "LARGEST_ENTRY", 1_000)
+    blog = {"Blogs/Tea/feed.atom": backup(*(old(number=number) for number in range(50)))}
+    assert [bool(item.reason) for item in read_all(packed(blog), "a.zip")] == [False] * 50
 
 
 def test_a_damaged_blog_in_a_zip_is_left_out_alone():

@@ -159,8 +159,15 @@ def test_an_entrys_author_wins_over_the_feeds_and_its_sources_is_nobody():
     assert (item.author, item.title, item.external_id) == ("Anne", "", "1")
 
 
-def test_comments_in_a_feed_are_no_items():
-    assert atom('<thr:in-reply-to ref="1"/><content>Great post!</content>').read == WORDS.strip()
+def test_answers_in_a_feed_wait():
+    item = atom('<thr:in-reply-to ref="1"/><content>Great post!</content>')
+    assert (item.read, item.held) == ("Great post!", Held.REPLY)
+
+
+def test_a_feed_that_declares_none_of_its_prefixes_is_read_all_the_same():
+    text = f"<rss><channel><item><guid>1</guid><dc:creator>Maren</dc:creator>{FULL}</item></channel></rss>"
+    [item] = read(File.of("feed.xml", text.encode()))
+    assert (item.external_id, item.author, item.read) == ("1", "Maren", WORDS.strip())
 
 
 def test_rss_1_is_read():

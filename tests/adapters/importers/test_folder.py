@@ -95,15 +95,19 @@ def test_lines_with_colons_are_no_fields(text):
     ("author", "said"),
     [
         ("author: {name: Maren}", "Maren"),
-        ("authors: [Maren, Anne]", "Maren, Anne"),
-        ("authors: [{name: Maren}, 3]", "Maren, 3"),
+        ("authors: [Maren, Anne]", "Maren|Anne"),
+        ("authors: [{name: Maren}, 3]", "Maren|3"),
+        ("authors: Maren, Anne", "Maren|Anne"),
+        ("authors: Oakes, Maren; Anne", "Oakes, Maren|Anne"),
+        ("author: Oakes, Maren", "Oakes, Maren"),
+        ("authors: ['Oakes, Maren', Anne, Anne, '']", "Oakes, Maren|Anne"),
         ("author: {a: b}", ""),
         ("author: null", ""),
     ],
 )
 def test_authors_are_named_in_any_shape(author, said):
     [item] = unpacked({"a.md": f"---\n{author}\n---\nText."}).values()
-    assert item.author == said
+    assert "|".join(item.authors) == said
 
 
 @pytest.mark.parametrize(

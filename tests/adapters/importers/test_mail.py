@@ -7,9 +7,10 @@ from datetime import date
 import pytest
 from hypothesis import given, settings
 
-from adapters.importers import File, Held, Item, importer_of, mail, read, text
+from adapters.importers import File, Held, Item, archive, importer_of, mail, read, text
 from adapters.importers.marked import pieces
 from tests.adapters.importers.broken import only_items, spoiled
+from tests.adapters.importers.zips import damaged, packed, stored
 
 HEAD = """From: Maren Oakes <maren@example.org>
 To: anne@example.org
@@ -43,8 +44,12 @@ def test_a_mail_is_a_post():
 
 
 @pytest.mark.parametrize(
-    "subject", ["Re: Slack Water", "RE: Fwd: Slack Water", "Re[2]: AW: Slack Water", "=?utf-8?q?Slack?= Water"]
-)
+    "subject",
+    [
+        "Re: Slack Water", "RE: Fwd: Slack Water", "Re[2]: AW: Slack Water", "回复：Slack Water",
+        "=?utf-8?q?Slack?= Water",
+    ],
+)  # fmt: skip
 def test_a_subject_is_a_title_without_its_marks(subject):
     assert one(mail_of("Text.", subject=subject)).title == "Slack Water"
 
@@ -86,6 +91,24 @@ def test_lines_that_a_program_broke_are_joined():
     assert one(mail_of(f"{line}\n{line}\nit.\n\nShort\nlines stay.")).read == f"{line} {line} it.\n\nShort\nlines stay."
     flowed = "Content-Type: text/plain; format=flowed\n"
     assert one(mail_of("The ferry \nwas late.\nIt was.\n", more=flowed)).read == "The ferry was late.\nIt was."
+
+
+@pytest.mark.parametrize(
+    ("subject", "title"),
+    [
+        ("Ebbe in Cuxhaven – für Änne", "Ebbe in Cuxhaven – für Änne"),
+        ("潮の満ち引き", "潮の満ち引き"),
+        ("=?utf-8?b?5r2u?= =?utf-8?q?_und?= Ebbe", "潮 und Ebbe"),
+        ("=?x-none?q?Slack?= Water", "=?x-none?q?Slack?= Water"),
+    ],
+)
+def test_a_subject_is_read_as_it_was_written(subject, title):
+    assert one(mail_of("A.", subject=subject)).title == title
+
+
+def test_a_subject_may_be_in_an_old_encoding():
+    assert one(mail_of("A.", subject="Caf?").replace(b"Caf?", b"Caf\xe9")).title == "Café"
+    assert one(mail_of("A.", subject="Caf?").replace(b"Caf?", b"Caf\x00\xff")).title.startswith("Caf")
 
 
 PARTS = """--x
@@ -135,6 +158,48 @@ def test_a_mail_may_be_in_any_encoding(encoding, data):
     assert one(head + data).read == "café"
 
 
+@pytest.mark.parametrize(
+    "mail",
+    [
+        mail_of("It was.", subject="Re: Slack Water"),
+        mail_of("It was.", subject="AW: WG: Slack Water"),
+        mail_of("It was.", subject="Fwd: SV: Slack Water"),
+        mail_of("It was.", subject="Re (2) : Slack Water"),
+        mail_of("It was.", subject="Re[2]: Slack Water"),
+        mail_of("It was.", subject="Odp: Slack Water"),
+        mail_of("It was.", subject="回复：Slack Water"),
+        mail_of("It was.", subject="=?utf-8?b?zpHOoDo=?= Slack Water"),
+        mail_of("It was.", subject="رد: Slack Water"),
+        mail_of("It was.", more="In-Reply-To: <0@example.org>\n"),
+        mail_of("It was.", more="References: <0@example.org> <1@example.org>\n"),
+    ],
+)
+def test_a_mail_that_answers_somebody_waits(mail):
+    assert (one(mail).held, one(mail).title, one(mail).read) == (Held.REPLY, "Slack Water", "It was.")
+
+
+@pytest.mark.parametrize(
+    ("subject", "title"),
+    [
+        ("Slack Water", "Slack Water"),
+        ("Fwd: Slack Water", "Slack Water"),
+        ("R: a language", "R: a language"),
+        ("Rest: an essay", "Rest: an essay"),
+        ("Res publica", "Res publica"),
+        ("My answer: re: tides", "My answer: re: tides"),
+    ],
+)
+def test_a_mail_that_answers_nobody_does_not_wait(subject, title):
+    item = one(mail_of("It was.", subject=subject, more="In-Reply-To: \n"))
+    assert (item.held, item.title) == (None, title)
+
+
+def test_an_answer_by_somebody_else_or_not_yet_sent_waits_for_that():
+    answer = mail_of("A.", id="3", subject="Re: A", more="X-Gmail-Labels: Drafts\n")
+    data = mailbox(mail_of("One.", id="1"), other("2").replace(b"Subject: ", b"Subject: Re: "), answer)
+    assert [item.held for item in read(File.of("all.mbox", data))] == [None, Held.OTHER_AUTHOR, Held.DRAFT]
+
+
 def mailbox(*mails: bytes) -> bytes:
     return b"\n".join(b"From x@y Thu Jan  2 10:00:00 2020\n" + one.rstrip() + b"\n" for one in mails)
 
@@ -159,6 +224,32 @@ def test_a_mailbox_that_says_what_was_sent_is_believed():
     spam = mail_of("Buy.", id="5", more="X-Gmail-Labels: Spam\n")
     items = list(read(File.of("all.mbox", mailbox(other("2"), other("3"), sent, draft, spam))))
     assert [item.held for item in items] == [Held.OTHER_AUTHOR, Held.OTHER_AUTHOR, None, Held.DRAFT]
+
+
+def test_a_name_may_have_a_comma_in_it():
+    assert one(mail_of("A.").replace(b"Maren Oakes <", b'"Oakes, Maren" <')).authors == ("Oakes, Maren",)
+
+
+def test_a_mailbox_in_what_google_packs_is_read_mail_by_mail(monkeypatch):
+    monkeypatch.setattr(archive, "LARGEST_ENTRY", 1_000)
+    sent = (mail_of(f"Mail {number}.", id=f"{number}", more="X-Gmail-Labels: Sent\n") for number in range(20))
+    answer = mail_of("It was.", id="answer", subject="Re: Late", more="X-Gmail-Labels: Sent\n")
+    files = {
+        "Takeout/archive_browser.html": "<html><body><p>What is in your archive.</p></body></html>",
+        "Takeout/Mail/All mail Including Spam and Trash.mbox": mailbox(other("theirs"), *sent, answer),
+        "Takeout/Mail/User Settings/Filters.json": "{}",
+        "Takeout/Mail/User Settings/Vacation Responder.json": '{"title": "Away"}',
+    }
+    items = list(read(File.of("takeout.zip", packed(files))))
+    assert [(item.held, item.reason) for item in items] == [
+        (Held.OTHER_AUTHOR, ""), *[(None, "")] * 20, (Held.REPLY, ""),
+    ]  # fmt: skip
+
+
+def test_a_mailbox_that_breaks_off_in_a_zip_is_said(monkeypatch):
+    mails = (mail_of(f"Mail {number}.", id=f"{number}") for number in range(1_000))
+    items = list(read(File.of("a.zip", damaged(stored({"a.mbox": mailbox(*mails)}), b"Mail 999."))))
+    assert items[-1].reason == "a.mbox in this zip is damaged. Export it again and upload it once more."
 
 
 def test_an_address_without_a_name_names_nobody_in_full():

@@ -60,6 +60,13 @@ def test_published_posts_are_kept(mark):
     assert post(f"title: A\n{mark}").held is None
 
 
+@pytest.mark.parametrize("name", ["in-reply-to", "in_reply_to", "inReplyTo"])
+def test_posts_that_answer_another_blog_wait(name):
+    assert post(f"title: A\n{name}: https://tides.example/1").held is Held.REPLY
+    assert post(f"title: A\n{name}:").held is None
+    assert post(f"title: A\ndraft: true\n{name}: https://tides.example/1").held is Held.DRAFT
+
+
 def test_toml_front_matter_is_read():
     item = read('+++\ntitle = "Slack Water"\ndate = 2024-01-28T10:00:00Z\ndraft = true\n+++\nText.')
     assert (item.title, item.date) == ("Slack Water", date(2024, 1, 28))

@@ -74,6 +74,6 @@ def test_every_text_gives_text_or_a_reason(text, ending):
 
 
 def test_characters_that_no_database_takes_are_replaced_one_by_one():
-    item = finished(Item(external_id="a\0", title="b\ud800", author="\0", text="one\0 two", original="\udfff"))
+    item = finished(Item(external_id="a\0", title="b\ud800", authors=("\0", " "), text="one\0 two", original="\udfff"))
     assert (item.external_id, item.title, item.author) == ("a\ufffd", "b\ufffd", "\ufffd")
     assert (item.text, item.original) == ("one\ufffd two", "\ufffd")

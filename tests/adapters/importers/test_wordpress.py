@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
-from adapters.importers import File, Held, Item, importer_of, read, wordpress
+from adapters.importers import File, Held, Item, archive, importer_of, read, wordpress
+from tests.adapters.importers.zips import packed
 
 HEAD = """<?xml version="1.0"?>
 <rss xmlns:excerpt="http://wordpress.org/export/1.2/excerpt/" xmlns:content="http://purl.org/rss/1.0/modules/content/"
@@ -71,6 +72,24 @@ def test_what_is_not_simply_published_waits(fields, held):
     assert read_one(**fields).held is held
 
 
+KIND = '<category domain="kind" nicename="{}"><![CDATA[Reply]]></category>'
+META = "<wp:postmeta><wp:meta_key>{}</wp:meta_key><wp:meta_value>https://a.example</wp:meta_value></wp:postmeta>"
+
+
+@pytest.mark.parametrize(
+    ("more", "status", "held"),
+    [
+        (KIND.format("reply"), "publish", Held.REPLY),
+        (KIND.format("note"), "publish", None),
+        (META.format("_edit_last") + META.format("mf2_in-reply-to"), "publish", Held.REPLY),
+        (META.format("_edit_last"), "publish", None),
+        (KIND.format("reply"), "draft", Held.DRAFT),
+    ],
+)
+def test_posts_that_answer_another_blog_wait(more, status, held):
+    assert read_one(more=more, status=status).held is held
+
+
 @pytest.mark.parametrize(
     "fields",
     [
@@ -109,6 +128,12 @@ def test_comments_are_never_read():
     comment = "<wp:comment><wp:comment_content>Nice!</wp:comment_content></wp:comment>"
     item = read_one(more=comment)
     assert "Nice!" not in item.text + item.original
+
+
+def test_a_part_in_a_zip_may_be_larger_than_what_is_unpacked_into_memory(monkeypatch):
+    monkeypatch.setattr(archive, "LARGEST_ENTRY", 1_000)
+    parts = packed({"a.xml": export(*(post(guid=f"g{number}") for number in range(20)))})
+    assert [bool(item.reason) for item in read_all(parts, "a.zip")] == [False] * 20
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import pytest
 
 from adapters.importers import File, Unreadable
 from adapters.models import ImportJob, Sample
-from adapters.services import UserError, imports, run_import, start_import_from
+from adapters.services import UserError, reading, run_import, start_import_from
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("base_model", "own_folders", "rung")]
 FEED = b"""<rss version="2.0" xmlns:c="http://purl.org/rss/1.0/modules/content/"><channel><title>Tides</title>
@@ -21,7 +21,7 @@ def test_the_posts_of_a_feed_come_in_once(voice, monkeypatch):
         asked.append(address)
         return File.of(address, FEED)
 
-    monkeypatch.setattr(imports, "fetch", fetch)
+    monkeypatch.setattr(reading, "fetch", fetch)
     for _ in range(2):
         job = start_import_from(voice=voice, address=" tides.example/feed ")
         run_import(job_id=job.pk)
@@ -40,7 +40,7 @@ def test_what_cannot_be_fetched_says_why_and_what_was_lost_on_the_way_too(voice,
         return File.of(address, FEED)
 
     for fetch, said in [(refuse, "not on the public internet"), (lose, "could not be read")]:
-        monkeypatch.setattr(imports, "fetch", fetch)
+        monkeypatch.setattr(reading, "fetch", fetch)
         job = start_import_from(voice=voice, address="https://tides.example")
         run_import(job_id=job.pk)
         assert said in job.items.get(state="skipped").reason

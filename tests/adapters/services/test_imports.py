@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from adapters import importers
 from adapters.models import ImportFile, ImportJob, Sample
-from adapters.services import UserError, base, imports, run_import, start_import, sweep_imports
+from adapters.services import UserError, base, imports, reading, run_import, start_import, sweep_imports
 from adapters.services.stopping import STOPPING
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("base_model", "own_folders", "rung")]
@@ -180,7 +180,7 @@ def test_an_import_whose_worker_or_message_is_gone_is_taken_up_again(voice, rung
     rung.clear()
     sweep_imports()
     sweep_imports()
-    assert rung == [("run_import", job.pk)]
+    assert [bell for bell in rung if bell[0] == "run_import"] == [("run_import", job.pk)]
     run_import(job_id=job.pk)
     job.refresh_from_db()
     assert job.state == ImportJob.State.FINISHED
@@ -192,12 +192,12 @@ def test_the_sweeper_leaves_live_and_finished_imports_alone(voice, rung):
     run_import(job_id=job.pk)
     ImportJob.objects.update(heartbeat_at=timezone.now() - timedelta(days=1))
     sweep_imports()
-    assert rung == [("run_import", job.pk)]
+    assert [bell for bell in rung if bell[0] == "run_import"] == [("run_import", job.pk)]
 
 
 def test_a_file_that_kills_its_worker_every_time_is_left_out_in_the_end(voice):
     job = start_import(voice=voice, uploads=files(a__txt="Text."))
-    ImportFile.objects.update(attempts=imports.ATTEMPTS)
+    ImportFile.objects.update(attempts=reading.ATTEMPTS)
     run_import(job_id=job.pk)
     assert "could not be read" in outcomes(job)["a.txt"][1]
 

@@ -30,6 +30,14 @@ def test_one_text_can_be_read_with_its_quotations(voice):
     assert first.text == "Mine."
 
 
+def test_what_follows_from_other_texts_is_still_said_when_a_rule_is_overruled(voice):
+    _, second = bring(voice, a__md=f"{PROSE}\n\n> Hers.", b__md=f"{PROSE}\n\n> His.")
+    assert "near_duplicate" in second.flags
+    overrule(sample=second, rule="quotation", kept=True)
+    second.refresh_from_db()
+    assert "near_duplicate" in second.flags
+
+
 def test_all_texts_can_those_that_come_later_as_well(voice):
     bring(voice, a__md="Mine.\n\n> Hers.", b__md="No quotation.")
     assert overrule_all(voice=voice, rule="quotation", kept=True) == 1

@@ -7,7 +7,7 @@ from datetime import date
 import pytest
 
 from adapters.models import Sample
-from adapters.services import UserError, add_text, delete_sample, measure, set_included
+from adapters.services import UserError, add_text, create_voice, delete_sample, measure, review, set_included
 from adapters.services import base as site_base
 from tests.adapters.conftest import essay
 
@@ -44,9 +44,49 @@ def test_the_same_text_is_kept_once_whatever_its_white_space(voice, make_author)
     assert Sample.objects.count() == 1
 
 
-def test_two_voices_may_have_the_same_text(voice, author):
-    from adapters.services import create_voice
+PROSE = "The ferry was late and the tide was not, and I wrote down who was on it, and why they were, "
 
+
+def prose(number: int) -> str:
+    """Texts of one language that are not alike."""
+    return PROSE + essay(120, number).replace(".", f", and that was {number} of them.")
+
+
+def test_a_pasted_text_is_compared_with_the_others_at_once(voice):
+    first = add_text(voice=voice, text=prose(1))
+    add_text(voice=voice, text=prose(2).upper())
+    worked_over = add_text(voice=voice, text=prose(1).replace("ferry", "boat"))
+    again = add_text(voice=voice, text=prose(1).replace("ferry", "boat") + " It was late.")
+    for sample in (worked_over, again):
+        sample.refresh_from_db()
+        assert ("near_duplicate" in sample.flags, sample.like) == (True, first)
+    assert set(Sample.objects.filter(like=None).values_list("pk", flat=True)) >= {first.pk}
+    assert Sample.objects.filter(flags__contains=["near_duplicate"]).count() == 2
+    before = dict(Sample.objects.values_list("pk", "flags"))
+    review(voice=voice)
+    assert dict(Sample.objects.values_list("pk", "flags")) == before, "all with all finds the same"
+
+
+def test_a_text_of_another_voice_is_no_other_text(voice, author):
+    add_text(voice=create_voice(owner=author, name="Other"), text=prose(1))
+    assert add_text(voice=voice, text=prose(1)).like is None
+
+
+def test_a_pasted_text_in_another_language_is_told_at_once(voice):
+    german = "Die Fähre kam zu spät, aber die Flut war pünktlich, und ich schrieb auf, wer darauf war. " * 8
+    for number in range(3):
+        assert "language" not in add_text(voice=voice, text=prose(number)).flags
+    for times in range(5):  # however many of them there are, they are not the usual ones
+        assert "language" in add_text(voice=voice, text=german + " Noch einmal." * times).flags
+    assert "language" not in add_text(voice=voice, text=prose(9)).flags
+
+
+def test_short_texts_are_like_no_other(voice):
+    add_text(voice=voice, text="One two.")
+    assert add_text(voice=voice, text="One two three.").like is None
+
+
+def test_two_voices_may_have_the_same_text(voice, author):
     for each in (voice, create_voice(owner=author, name="Other")):
         add_text(voice=each, text="One two.")
     assert Sample.objects.count() == 2

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import io
+import re
 import zipfile
+from html import unescape
 
 import pytest
 from django.urls import reverse
 
+from adapters.importers import Held, Item
 from adapters.models import ImportJob, Sample
-from adapters.services import run_import, start_import
+from adapters.services import choose_authors, run_import, start_import
+from adapters.views.imports import AUTHORS_SHOWN, HELD_A_PAGE
 from tests.adapters.services.test_imports import files
-from tests.adapters.services.test_taking import brought_in
+from tests.adapters.services.test_taking import NAMES, brought_in
 
 __all__ = ["brought_in"]
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("own_folders", "rung", "base_model")]
@@ -36,14 +40,42 @@ class TestAnImport:
         draft = job.items.get(title="Not yet")
         assert f'name="items" value="{draft.pk}"' in page
         after = browser.post(at("import-take", job.pk), {"items": [draft.pk]}, follow=True).text
-        assert "1 text added." in after
+        assert "You may close this page" in after
+        assert "1 of 2" in after
+        run_import(job_id=job.pk)
+        after = browser.get(at("import", job.pk)).text
+        assert "2 of 2 posts were added" in after
         assert Sample.objects.filter(title="Not yet").exists()
         assert "They were not published" not in after
+
+    def test_offers_thousands_of_drafts_a_page_at_a_time_and_all_at_once(self, browser, voice, brought_in):
+        drafts = [Item(external_id=f"{n}", text=f"Draft {n}.", held=Held.DRAFT) for n in range(HELD_A_PAGE + 20)]
+        pages = Item(external_id="about", title="About", text="About.", held=Held.PAGE)
+        job = brought_in([pages, *drafts])
+        first = browser.get(at("import", job.pk)).text
+        assert first.count('name="items"') == HELD_A_PAGE
+        assert f"All {HELD_A_PAGE + 20} on every page" in first
+        second = browser.get(f"{at('import', job.pk)}?waiting=2").text
+        assert second.count('name="items"') == 21
+        assert 'name="all" value="page"' not in second, "all of them are there"
+        browser.post(at("import-take", job.pk), {"all": "draft"})
+        run_import(job_id=job.pk)
+        assert Sample.objects.count() == HELD_A_PAGE + 20
+        assert job.items.get(state="found").title == "About"
+
+    def test_shows_how_far_the_giving_back_is(self, browser, voice, brought_in):
+        job = brought_in()
+        choose_authors(job=job, authors=["Guest"])
+        page = browser.get(at("import", job.pk)).text
+        assert "Waiting for a free worker" in page
+        assert "2 of 5" in page, "two posts go, one comes, one stays, one is left out"
 
     @pytest.mark.parametrize("ticked", [[], ["x"], ["9" * 40], ["-1"]])
     def test_takes_nothing_that_makes_no_sense(self, browser, voice, ticked):
         job = bring(voice, b__md="---\ndraft: true\n---\nTwo.")
-        assert browser.post(at("import-take", job.pk), {"items": ticked}, follow=True).status_code == 200
+        after = browser.post(at("import-take", job.pk), {"items": ticked}, follow=True).text
+        assert "Tick the posts that are to be added." in after
+        run_import(job_id=job.pk)
         assert not Sample.objects.exists()
 
     def test_asks_whose_posts_are_yours_when_the_file_names_several(self, browser, voice, brought_in):
@@ -52,8 +84,32 @@ class TestAnImport:
         assert 'value="Maren" checked' in page
         assert 'value="Guest">' in page
         browser.post(at("import-authors", job.pk), {"authors": ["Guest", "nobody in it"]})
+        run_import(job_id=job.pk)
         assert set(Sample.objects.values_list("title", flat=True)) == {"Guest", "Both"}
         assert "Tick at least one author." in browser.post(at("import-authors", job.pk), follow=True).text
+
+    def test_brings_names_back_as_they_are(self, browser, voice, brought_in):
+        items = [Item(external_id=name, title=name, authors=(name,), text=f"Here {name} wrote.") for name in NAMES]
+        job = brought_in(items)
+        page = browser.get(at("import", job.pk)).text
+        values = {unescape(value) for value in re.findall('name="authors" value="([^"]*)"', page)}
+        assert values == set(NAMES)
+        browser.post(at("import-authors", job.pk), {"authors": NAMES[:3]})
+        run_import(job_id=job.pk)
+        assert set(Sample.objects.values_list("author", flat=True)) == set(NAMES[:3])
+        page = browser.get(at("import", job.pk)).text
+        assert len(re.findall('name="authors" value="[^"]*" checked', page)) == 3
+
+    def test_asks_about_those_who_wrote_most_and_those_who_are_chosen(self, browser, voice, brought_in):
+        items = [
+            Item(external_id=f"{n}", authors=(f"Author {n:03}",), text=f"Text {n}.") for n in range(AUTHORS_SHOWN + 50)
+        ]
+        job = brought_in(items)
+        choose_authors(job=job, authors=["Author 120"])
+        run_import(job_id=job.pk)
+        page = browser.get(at("import", job.pk)).text
+        assert page.count('name="authors"') == AUTHORS_SHOWN + 1
+        assert 'value="Author 120" checked' in page
 
     def test_of_one_author_asks_nothing(self, browser, voice):
         assert "Whose posts" not in browser.get(at("import", bring(voice, a__txt="One.").pk)).text

@@ -47,6 +47,8 @@ class TestTheList:
 class TestPasting:
     def test_keeps_the_text_and_asks_for_the_next(self, browser, voice):
         page = browser.post(at("paste"), {"text": "A Title\n\nTwo words.", "date": "2024-05-31"}, follow=True)
+        assert "It has fewer than 80 words." in page.text
+        assert f'<a href="{at("sample", Sample.objects.get().pk)}">Look at it</a>' in page.text
         assert "Added: 2 words" in page.text
         assert page.redirect_chain[-1][0] == at("paste")
         assert str(Sample.objects.get().date) == "2024-05-31"
