@@ -43,6 +43,11 @@ class Voice(models.Model):
         null=True, blank=True, help_text="How its next trainings are done; empty is what suits the amount of writing."
     )
     kept_rules = models.JSONField(default=list, blank=True, help_text="Cleaning rules that its author has overruled.")
+    rereading_at = models.DateTimeField(
+        null=True,
+        blank=True,
+        help_text="When its texts were last read anew by them; empty when all have been.",
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     objects: ClassVar[models.Manager[Voice]] = VoiceQuerySet.as_manager()

@@ -34,6 +34,11 @@ def run_import(job_id: int) -> None:
 
 
 @shared_task
+def reread(voice_id: int) -> None:
+    services.reread(voice_id=voice_id)
+
+
+@shared_task
 def measure_style(profile_id: int) -> None:
     services.measure_style(profile_id=profile_id)
 
@@ -51,6 +56,7 @@ def sweep_checkpoints() -> None:
 @shared_task
 def sweep_imports() -> None:
     services.sweep_imports()
+    services.sweep_rereading()
 
 
 @cache

@@ -10,8 +10,10 @@ from adapters.services.curation import (
     delete_sample,
     overrule,
     overrule_all,
+    reread,
     set_all_included,
     set_included,
+    sweep_rereading,
     words_cut,
 )
 from adapters.services.download import as_markdown
@@ -75,6 +77,7 @@ __all__ = [
     "queue_position",
     "rename_voice",
     "requeue_training",
+    "reread",
     "resolve",
     "review",
     "run_import",
@@ -88,6 +91,7 @@ __all__ = [
     "submit_training",
     "sweep_checkpoints",
     "sweep_imports",
+    "sweep_rereading",
     "sweep_training",
     "take_in",
     "words_cut",

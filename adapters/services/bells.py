@@ -16,6 +16,7 @@ log = logging.getLogger(__name__)
 
 TRAINING: Final = "adapters.tasks.run_training"
 IMPORT: Final = "adapters.tasks.run_import"
+REREAD: Final = "adapters.tasks.reread"
 STYLE: Final = "adapters.tasks.measure_style"
 UNLOAD: Final = "inference.tasks.unload_adapter"
 

@@ -120,8 +120,7 @@ def sample_rules(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
     rule, kept = request.POST.get("rule", ""), request.POST.get("kept") == "yes"
     if request.method == "POST" and rule in RULES:
         if request.POST.get("all") == "yes":
-            count = services.overrule_all(voice=voice, rule=rule, kept=kept)
-            messages.success(request, f"Done: {count:,} text{' is' if count == 1 else 's are'} read anew.")
+            services.overrule_all(voice=voice, rule=rule, kept=kept)
         else:
             services.overrule(sample=found, rule=rule, kept=kept)
     return redirect("voices:sample", slug, pk)

@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
-import pytest
+from datetime import timedelta
 
-from adapters.models import Sample
-from adapters.services import delete_sample, overrule, overrule_all, run_import, start_import
+import pytest
+from django.utils import timezone
+
+from adapters.models import Sample, Voice
+from adapters.services import (
+    curation,
+    delete_sample,
+    overrule,
+    overrule_all,
+    reread,
+    run_import,
+    start_import,
+    sweep_rereading,
+)
+from adapters.services.stopping import STOPPING
 from tests.adapters.services.test_imports import files
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("base_model", "own_folders", "rung")]
@@ -15,6 +28,14 @@ PROSE = "The ferry was late and the tide was not, and I wrote down who was on it
 def bring(voice, **contents: str) -> list[Sample]:
     run_import(job_id=start_import(voice=voice, uploads=files(**contents)).pk)
     return list(Sample.objects.filter(voice=voice).order_by("external_id"))
+
+
+def overruled(voice, *, rule: str = "quotation", kept: bool) -> None:
+    """Have a rule overruled for all texts, and a worker read them anew."""
+    overrule_all(voice=voice, rule=rule, kept=kept)
+    reread(voice_id=voice.pk)
+    voice.refresh_from_db()
+    assert voice.rereading_at is None
 
 
 def test_one_text_can_be_read_with_its_quotations(voice):
@@ -40,11 +61,74 @@ def test_what_follows_from_other_texts_is_still_said_when_a_rule_is_overruled(vo
 
 def test_all_texts_can_those_that_come_later_as_well(voice):
     bring(voice, a__md="Mine.\n\n> Hers.", b__md="No quotation.")
-    assert overrule_all(voice=voice, rule="quotation", kept=True) == 1
+    overruled(voice, kept=True)
+    assert set(Sample.objects.values_list("text", flat=True)) == {"Mine.\n\n> Hers.", "No quotation."}
     *_, later = bring(voice, c__md="Later.\n\n> Theirs.")
     assert later.text == "Later.\n\n> Theirs."
-    assert overrule_all(voice=voice, rule="quotation", kept=False) == 2
+    overruled(voice, kept=False)
     assert set(Sample.objects.values_list("text", flat=True)) == {"Mine.", "No quotation.", "Later."}
+
+
+def test_words_and_flags_follow_when_all_texts_are_read_anew(voice):
+    [sample] = bring(voice, a__md="Mine.\n\n> " + PROSE)
+    assert "short" in sample.flags
+    overruled(voice, kept=True)
+    sample.refresh_from_db()
+    assert sample.words > 80
+    assert "short" not in sample.flags
+
+
+def test_a_worker_is_asked_to_read_all_texts_anew_and_again_when_it_is_lost(voice, rung):
+    bring(voice, a__md="Mine.\n\n> Hers.")
+    rung.clear()
+    overrule_all(voice=voice, rule="quotation", kept=True)
+    assert Sample.objects.get().text == "Mine."
+    sweep_rereading()
+    assert rung == [("reread", voice.pk)]
+    Voice.objects.update(rereading_at=timezone.now() - curation.SILENCE - timedelta(seconds=1))
+    sweep_rereading()
+    sweep_rereading()
+    assert rung == [("reread", voice.pk)] * 2
+
+
+def test_a_worker_that_has_to_stop_leaves_the_rest_to_another(voice):
+    bring(voice, a__md="Mine.\n\n> Hers.")
+    overrule_all(voice=voice, rule="quotation", kept=True)
+    STOPPING.set()
+    try:
+        reread(voice_id=voice.pk)
+    finally:
+        STOPPING.clear()
+    voice.refresh_from_db()
+    assert voice.rereading_at is not None
+    reread(voice_id=voice.pk)
+    assert Sample.objects.get().text == "Mine.\n\n> Hers."
+
+
+def test_a_rule_that_is_overruled_while_texts_are_read_anew_is_not_forgotten(voice, monkeypatch):
+    bring(voice, a__md="Mine.\n\n> Hers.\n\n```\ncode()\n```")
+    overrule_all(voice=voice, rule="quotation", kept=True)
+    first = curation._reread
+
+    def meanwhile(samples, of):
+        first(samples, of)
+        monkeypatch.setattr(curation, "_reread", first)
+        overrule_all(voice=voice, rule="code", kept=True)
+
+    monkeypatch.setattr(curation, "_reread", meanwhile)
+    reread(voice_id=voice.pk)
+    voice.refresh_from_db()
+    assert voice.rereading_at is not None
+    reread(voice_id=voice.pk)
+    assert "code()" in Sample.objects.get().text
+    assert "Hers." in Sample.objects.get().text
+
+
+def test_voices_that_are_gone_or_have_nothing_to_be_read_do_no_harm(voice):
+    reread(voice_id=voice.pk)
+    reread(voice_id=10**9)
+    voice.refresh_from_db()
+    assert voice.rereading_at is None
 
 
 @pytest.mark.parametrize(
@@ -68,7 +152,7 @@ def test_what_many_texts_end_with_is_cut_once_all_are_there(voice):
     for sample in bring(voice, **texts):
         assert end not in sample.text
         assert sample.cuts[0][2] == "repeated"
-    overrule_all(voice=voice, rule="repeated", kept=True)
+    overruled(voice, rule="repeated", kept=True)
     assert all(end in sample.text for sample in Sample.objects.all())
 
 

@@ -12,7 +12,7 @@ from django.urls import reverse
 
 from adapters.importers import Held, Item
 from adapters.models import ImportJob, Sample
-from adapters.services import choose_authors, run_import, start_import
+from adapters.services import choose_authors, reread, run_import, start_import
 from adapters.views.imports import AUTHORS_SHOWN, HELD_A_PAGE
 from tests.adapters.services.test_imports import files
 from tests.adapters.services.test_taking import NAMES, brought_in
@@ -131,7 +131,10 @@ class TestOneText:
         said = browser.post(
             at("sample-rules", first.pk), {"rule": "quotation", "kept": "yes", "all": "yes"}, follow=True
         ).text
-        assert "2 texts are read anew" in said
+        assert "being read anew" in said
+        assert "being read anew" in browser.get(at("writing")).text
+        reread(voice_id=voice.pk)
+        assert "being read anew" not in browser.get(at("writing")).text
         second.refresh_from_db()
         assert second.text == "Too.\n\n> His."
 
