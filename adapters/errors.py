@@ -27,6 +27,8 @@ TEXTS: Final[dict[str, str]] = {
     "rest: posts that are here already are not imported twice.",
     "import.repaired_xml": "The file is damaged from line {line} on. It was repaired, and a few words may be missing "
     "there: look over the posts.",
+    "import.repaired_page": "The feed’s page {address} is damaged from line {line} on. It was repaired, and a few "
+    "words may be missing there: look over the posts.",
     "import.xml_entities": "This file defines entities of its own, as files made to do harm do. Nothing of it was "
     "read.",
     "import.encrypted_document": "This file is locked with a password. Open it, save it without one, and upload that.",

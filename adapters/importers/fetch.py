@@ -16,7 +16,7 @@ from adapters.importers import feed
 from adapters.importers.addresses import Internet
 from adapters.importers.hypertext import parse
 from adapters.importers.item import File, Unreadable
-from adapters.importers.paging import page_of
+from adapters.importers.paging import Page, page_of
 
 LARGEST: Final = 20_000_000
 """Bytes of everything that is read for one address."""
@@ -97,6 +97,7 @@ class _Fetch:
         whole = page_of(first.file())
         if whole is None or not whole.following:
             return first.file()
+        self._tell_damage(first, whole)
         last = first
         seen = {str(first.address)}
         in_vain = 0
@@ -112,11 +113,17 @@ class _Fetch:
                 page = page_of(last.file())
                 if page is None:
                     raise Unreadable(say("import.address_no_page", address=str(last.address)[:200]))
+                self._tell_damage(last, page)
                 seen.add(str(following))
                 in_vain = 0 if whole.add(page) else in_vain + 1
         except Unreadable as error:
             self._on_damage(say("import.address_some_pages", count=len(seen), why=str(error)))
         return File.of(str(first.address), whole.data())
+
+    def _tell_damage(self, answer: _Answer, page: Page) -> None:
+        # Put together with others it is whole again, and its importer cannot tell.
+        if page.damaged:
+            self._on_damage(say("import.repaired_page", address=str(answer.address)[:200], line=page.damaged))
 
     async def _read(self, url: httpx.URL) -> _Answer:
         """What is there in the end, every address on the way checked."""

@@ -13,7 +13,7 @@ from lxml import etree
 from adapters.importers import feed
 from adapters.importers.decode import NotText, decode
 from adapters.importers.item import File
-from adapters.importers.safe_xml import local_name
+from adapters.importers.safe_xml import damage_in, local_name
 
 _RELATIONS: Final = ("next", "prev-archive")
 
@@ -23,6 +23,8 @@ class Page(Protocol):
 
     following: str
     """The address of the page after it as the feed has it; empty where it names none."""
+    damaged: int
+    """The line from which on it was repaired; 0 where it was whole."""
 
     def add(self, page: Page) -> bool:
         """Take over its entries, but for those that are here already; False when there are no others."""
@@ -47,11 +49,13 @@ def _xml(data: bytes) -> Page | None:
         return None
     parser = etree.XMLParser(recover=True, resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False)
     root = etree.fromstring(data, parser)
-    return None if root is None else _Xml(root)
+    damage = damage_in(parser.error_log)
+    return None if root is None else _Xml(root, damaged=damage[0].line if damage else 0)
 
 
 class _Xml:
-    def __init__(self, root: Any) -> None:
+    def __init__(self, root: Any, damaged: int) -> None:
+        self.damaged = damaged
         self._root = root
         self._channel = next((child for child in root if local_name(child) == "channel"), root)
         self._known = {_xml_key(entry) for entry in self.entries()}
@@ -94,6 +98,7 @@ class _Json:
         self._said = said
         self._items = list(said["items"]) if isinstance(said.get("items"), list) else []
         self._known = {_json_key(item) for item in self._items}
+        self.damaged = 0
         following = said.get("next_url")
         self.following = following.strip() if isinstance(following, str) else ""
 

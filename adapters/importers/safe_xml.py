@@ -4,7 +4,7 @@ Knows lxml's switches and what they leave open. Knows no vocabulary."""
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import IO, Any, Final
 
 from lxml import etree
@@ -85,11 +85,7 @@ def elements(file: File, *tags: str, on_damage: Callable[[str], None]) -> Iterat
                 raise Unreadable(say("import.broken_xml", line=error.lineno or 1)) from error
             on_damage(say("import.truncated_xml", line=error.lineno or 1))
             return
-        damage = [
-            entry
-            for entry in parsing.error_log
-            if entry.level >= etree.ErrorLevels.ERROR and entry.type not in _HARMLESS
-        ]
+        damage = damage_in(parsing.error_log)
         if not damage:
             return
         if not found:
@@ -99,6 +95,11 @@ def elements(file: File, *tags: str, on_damage: Callable[[str], None]) -> Iterat
             on_damage(say("import.truncated_xml", line=damage[-1].line))
         else:
             on_damage(say("import.repaired_xml", line=damage[0].line))
+
+
+def damage_in(log: Iterable[Any]) -> list[Any]:
+    """The entries of a parser's log that tell of a loss."""
+    return [entry for entry in log if entry.level >= etree.ErrorLevels.ERROR and entry.type not in _HARMLESS]
 
 
 def root_of(file: File) -> str:

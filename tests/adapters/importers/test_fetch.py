@@ -330,6 +330,18 @@ def test_the_next_pages_of_a_feed_belong_to_it(server, kind):
     assert len(server.asked) == 3
 
 
+@pytest.mark.parametrize("damaged", ["/1", "/2"])
+def test_a_page_that_is_damaged_is_repaired_and_that_is_said(server, damaged):
+    server.pages["/1"] = next_atom("a", following="/2")
+    server.pages["/2"] = next_atom("b", following="")
+    broken = server.pages[damaged].partition(b"\r\n\r\n")[2].replace(b"</content>", b" <b>left open</content>")
+    server.pages[damaged] = page(broken, "application/atom+xml")
+    got = fetched(server, "/1")
+    assert got.ids == ["a", "b"]
+    [said] = got.said
+    assert f"{damaged} is damaged from line 1 on" in said
+
+
 @KINDS
 def test_a_next_page_inside_is_not_read_and_it_is_said_what_is_missing(server, kind):
     server.pages["/1"] = kind("a", following="/2")
