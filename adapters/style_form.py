@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from django import forms
+from django.core.validators import MaxLengthValidator
 
 from adapters import services
 from adapters.models import Voice
@@ -62,9 +63,9 @@ class CheckForm(forms.Form):
     text = forms.CharField(
         strip=False,
         required=False,
-        max_length=LONGEST,
+        # No `max_length`: browsers would cut off the rest of what is pasted, and say nothing.
+        validators=[MaxLengthValidator(LONGEST, "This is longer than 20,000 words. Check it in parts.")],
         label="Text",
         help_text="A draft of yours, or anything else. It is not kept.",
         widget=forms.Textarea(attrs={"rows": 16}),
-        error_messages={"max_length": "This is longer than 20,000 words. Check it in parts."},
     )

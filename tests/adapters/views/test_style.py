@@ -135,6 +135,7 @@ def test_nothing_is_said_of_nothing(browser, written):
 def test_a_text_that_is_too_long_is_refused_with_what_to_do(browser, written):
     page = browser.post(at("style-checked"), {"text": "word " * 30_000}).text
     assert "Check it in parts" in page
+    assert "maxlength" not in browser.get(at("style-check")).text  # or a browser cuts it off and says nothing
 
 
 def test_a_draft_sent_here_is_there_from_the_start(browser, written):
