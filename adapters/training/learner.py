@@ -149,7 +149,7 @@ class Learner:
             index = tensors[len(names)] if through.index is not None else None
             with self._adapted.using(replace(through, index=index)):
                 losses = negative_log_likelihood(self.model, own)
-                losses.backward(torch.ones_like(losses))  # type: ignore[no-untyped-call]
+                losses.backward(torch.ones_like(losses))
             return losses.detach()
 
         names = [field.name for field in fields(Batch)]

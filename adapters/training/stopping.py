@@ -40,7 +40,7 @@ def stoppable(layers: nn.ModuleList, should_stop: ShouldStop) -> Iterator[None]:
     def watch(_module: nn.Module, _inputs: Any, output: Any) -> None:
         hidden = output[0] if isinstance(output, tuple) else output  # (batch, tokens, hidden)
         if isinstance(hidden, torch.Tensor) and hidden.requires_grad:
-            hidden.register_hook(check)  # type: ignore[no-untyped-call]
+            hidden.register_hook(check)
 
     handles = [layer.register_forward_pre_hook(check) for layer in layers]
     handles += [layer.register_forward_hook(watch) for layer in layers]

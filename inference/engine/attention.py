@@ -38,6 +38,7 @@ def packed_attention(
     if softcap is not None or s_aux is not None:
         raise ValueError("attention with soft caps or sinks is not supported")
     heads, kv_heads, head_dim = query.shape[1], key.shape[1], query.shape[3]
+    query, key = query.to(value.dtype), key.to(value.dtype)  # turned in fp32, some models leave them in it
     layer: Any = module.layer_idx
     if batch.tensors is not None:
         from inference.kernels import attention  # Triton comes with CUDA, and machines without need none

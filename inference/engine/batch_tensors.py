@@ -10,7 +10,6 @@ import numpy as np
 import torch
 
 from adapters.lora_files import Adapter, Layout, Target
-from inference.engine.device import event
 from inference.engine.prefix import PAGE
 from inference.kernels.inputs import PREFILL_ROWS, BatchTensors, LoraChunks
 
@@ -74,7 +73,6 @@ class Buffers:
         self._sent: torch.cuda.Event | None = None
         self._tiles = tiles
         self._table = starts["table"]
-        self._sizes = sizes
         self.host = {name: self._host[starts[name] : starts[name] + sizes[name]].numpy() for name in sizes}
         self.device = {name: self._device[starts[name] : starts[name] + sizes[name]] for name in sizes}
 
@@ -120,7 +118,7 @@ class Buffers:
         used = self._table + table.size
         self._device[:used].copy_(self._host[:used], non_blocking=True)
         if self._device.is_cuda:
-            self._sent = self._sent or event()
+            self._sent = self._sent or torch.cuda.Event()
             self._sent.record()
 
     def clear(self) -> None:

@@ -1,4 +1,4 @@
-"""What only a GPU needs: events, streams, pinned memory, copies that nobody waits for.
+"""What only a GPU needs: graphs, pinned memory, copies that nobody waits for.
 Knows torch.cuda. Knows nothing of what is copied."""
 
 from __future__ import annotations
@@ -29,18 +29,6 @@ def bytes_that_fit(device: torch.device) -> int:
     return max(0, free - max(free * 8 // 100, 2**31))
 
 
-def event() -> torch.cuda.Event:
-    return torch.cuda.Event()  # type: ignore[no-untyped-call]
-
-
-def has_happened(event: torch.cuda.Event) -> bool:
-    return bool(event.query())  # type: ignore[no-untyped-call]
-
-
-def stream(device: torch.device) -> torch.cuda.Stream:
-    return torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
-
-
 def to_device(values: Sequence[float], device: torch.device, dtype: torch.dtype | None = None) -> torch.Tensor:
     """A tensor of them (int64, or float32 when they are floats), without waiting for what the device is doing."""
     return torch.tensor(values, dtype=dtype, pin_memory=device.type == "cuda").to(device, non_blocking=True)
@@ -51,12 +39,12 @@ def pinned(like: torch.Tensor, size: int) -> torch.Tensor:
     frames = max(1, size // like[0].nbytes)
     arena = torch.empty((frames + 1, like.shape[1]), dtype=like.dtype)
     # Not torch's own pinned memory: that comes in powers of two.
-    _done(torch.cuda.cudart().cudaHostRegister(arena.data_ptr(), arena.nbytes, 0))  # type: ignore[no-untyped-call]
+    _done(torch.cuda.cudart().cudaHostRegister(arena.data_ptr(), arena.nbytes, 0))
     return arena
 
 
 def unpin(arena: torch.Tensor) -> None:
-    _done(torch.cuda.cudart().cudaHostUnregister(arena.data_ptr()))  # type: ignore[no-untyped-call]
+    _done(torch.cuda.cudart().cudaHostUnregister(arena.data_ptr()))
 
 
 def _done(code: int) -> None:

@@ -12,8 +12,7 @@ from torch.nn.functional import linear
 
 from inference.engine.batch import PackedBatch
 from inference.kernels.inputs import BatchTensors
-
-_SIBLINGS = (("q_proj", "k_proj", "v_proj"), ("gate_proj", "up_proj"))
+from inference.layers.weights import SIBLINGS, Joined
 
 
 @dataclass
@@ -36,16 +35,17 @@ class LoraLinear(nn.Module):
         self.base = base
         self._own = base.forward  # a call of a module, and finding it, cost a small model more than LoRA
         self.current = current
-        self.siblings: Siblings | None = None
+        self.joined: tuple[Joined, int] | None = None
 
     def forward(self, hidden: torch.Tensor) -> torch.Tensor:
         batch = self.current.batch
         assert batch is not None
-        if self.siblings is not None:
-            return self.siblings.forward(self, hidden, batch)
+        if self.joined is not None:
+            joined, place = self.joined
+            return joined.part(place, hidden)
         out: torch.Tensor = self._own(hidden)  # (1, tokens, out)
         if batch.tensors is not None:
-            _add_deltas(hidden, [out], self.number, batch.tensors)
+            _add_deltas(hidden, out, [self.base.out_features], self.number, batch.tensors)
         if batch.tensors is not None or not batch.adapters:
             return out
         ins, outs = (hidden[0].unbind(), out[0].unbind()) if batch.decodes else (hidden[0], out[0])
@@ -53,48 +53,18 @@ class LoraLinear(nn.Module):
             if (pair := adapter.pair(self.name)) is not None:
                 down, up = pair  # (rank, in), (out, rank)
                 if rows.stop - rows.start == 1 and out.dtype == torch.float32:
-                    # What most steps do. A third of the time of the products below, which are more exact in bf16.
-                    outs[rows.start].addmv_(up, down.mv(ins[rows.start]))
+                    outs[rows.start].addmv_(up, down.mv(ins[rows.start]))  # what most steps do: in a third of the time
                 else:
-                    out[:, rows] += linear(linear(hidden[:, rows], down), up)
+                    out[:, rows] += linear(linear(hidden[:, rows].float(), down.float()), up.float())
         return out
 
 
-class Siblings:
-    """Layers that follow each other and read the same input: on a GPU one matrix, and LoRA's first half in one go.
-
-    The first to be called computes for all; the others find theirs waiting, as long as the input is the same tensor.
-    """
-
-    def __init__(self, layers: Sequence[LoraLinear]) -> None:
-        self._layers = list(layers)
-        bases = [layer.base for layer in layers]
-        self._sizes = [base.out_features for base in bases]
-        self._weight = torch.cat([base.weight for base in bases])
-        self._bias = None if bases[0].bias is None else torch.cat([base.bias for base in bases])
-        for base, weight in zip(bases, torch.split(self._weight, self._sizes), strict=True):
-            base.weight.data = weight  # the same numbers, held once
-        self._seen: torch.Tensor | None = None
-        self._outs: dict[LoraLinear, torch.Tensor] = {}
-
-    def forward(self, layer: LoraLinear, hidden: torch.Tensor, batch: PackedBatch) -> torch.Tensor:
-        if hidden is not self._seen or layer not in self._outs:
-            assert batch.tensors is not None
-            outs = torch.split(linear(hidden, self._weight, self._bias), self._sizes, dim=-1)
-            _add_deltas(hidden, outs, self._layers[0].number, batch.tensors)
-            self._seen, self._outs = hidden, dict(zip(self._layers, outs, strict=True))
-        out = self._outs.pop(layer)
-        if not self._outs:
-            self._seen = None
-        return out
-
-
-def _add_deltas(hidden: torch.Tensor, outs: Sequence[torch.Tensor], number: int, batch: BatchTensors) -> None:
-    """LoRA of the layers `number`, `number` + 1, ... on (1, tokens, out), in place."""
+def _add_deltas(hidden: torch.Tensor, out: torch.Tensor, sizes: list[int], number: int, batch: BatchTensors) -> None:
+    """LoRA of the layers `number`, `number` + 1, ..., whose outputs lie side by side in (1, tokens, out), in place."""
     if batch.lora is not None:
         from inference.kernels import lora  # Triton comes with CUDA, and machines without need none
 
-        lora.add_deltas(hidden[0], [out[0] for out in outs], number, batch.lora)
+        lora.add_deltas(hidden[0], out[0], sizes, number, batch.lora)
 
 
 def wrap(model: nn.Module, output: nn.Module | None, current: CurrentBatch) -> dict[str, LoraLinear]:
@@ -110,14 +80,33 @@ def join_siblings(wrapped: Mapping[str, LoraLinear]) -> None:
     """Let layers that read the same input by their names, and lie side by side, compute together."""
     for name, layer in wrapped.items():
         parent, _, own = name.rpartition(".")
-        names = next((names for names in _SIBLINGS if names[0] == own), ())
+        names = next((names for names in SIBLINGS if names[0] == own), ())
         layers = [found for each in names if (found := wrapped.get(f"{parent}.{each}")) is not None]
         numbers = [found.number for found in layers]
         alike = len({(found.base.in_features, found.base.bias is None) for found in layers}) == 1
         if len(layers) == len(names) > 1 and alike and numbers == list(range(layer.number, layer.number + len(names))):
-            siblings = Siblings(layers)
-            for found in layers:
-                found.siblings = siblings
+            _join(layers)
+
+
+def _join(layers: Sequence[LoraLinear]) -> None:
+    """On a GPU: one matrix, and one LoRA."""
+    first, bases = layers[0], [layer.base for layer in layers]
+    sizes = [base.out_features for base in bases]
+    whole = torch.cat([base.weight for base in bases])
+    bias = None if bases[0].bias is None else torch.cat([base.bias for base in bases])
+
+    def forward(hidden: torch.Tensor) -> torch.Tensor:
+        batch = first.current.batch
+        assert batch is not None
+        assert batch.tensors is not None
+        out = linear(hidden, whole, bias)
+        _add_deltas(hidden, out, sizes, first.number, batch.tensors)
+        return out
+
+    joined = Joined(forward, sizes)
+    for place, (layer, weight) in enumerate(zip(layers, torch.split(whole, sizes), strict=True)):
+        layer.base.weight.data = weight  # the same numbers, held once
+        layer.joined = joined, place
 
 
 def unwrap(model: nn.Module, wrapped: Mapping[str, LoraLinear]) -> None:

@@ -16,6 +16,7 @@ from inference.engine.batch import PackedBatch
 from inference.engine.batch_tensors import AdapterTable, pack, read_tokens
 from inference.engine.cache import CacheShape, KVCache
 from inference.layers import fusion
+from inference.layers.residual import WideResidual
 
 # Relative error allowed between packed attention and the model's own: rounding in bf16 stays well below, a model that
 # does anything else with its inputs does not.
@@ -93,7 +94,7 @@ class PackedModel:
         """The model itself. tokens and positions are (tokens,); rows is as in `run`, or 0 for all of them."""
         self._current.batch = batch
         logits: torch.Tensor = self._model(
-            input_ids=tokens[None],
+            **self._residual.inputs(tokens, batch.tensors.logits if batch.tensors is not None else None),
             position_ids=positions[None],
             logits_to_keep=rows,
             use_cache=False,
@@ -117,11 +118,12 @@ class PackedModel:
         self._expected = self._model(input_ids=ids, use_cache=False).logits[0, -1]
         self._own_attention: str = self._model.config._attn_implementation
         self._current = lora.CurrentBatch()
-        self._layers = lora.wrap(self._model, self._model.get_output_embeddings(), self._current)
         with torch.inference_mode(False), torch.no_grad():  # weights stay ordinary tensors
+            self._fused = fusion.fuse(self._model, kernels=use_kernels(self.device), narrowing=True)
+            self._residual = WideResidual(self._model, self._fused)
+            self._layers = lora.wrap(self._model, self._model.get_output_embeddings(), self._current)
             if use_kernels(self.device):
                 lora.join_siblings(self._layers)
-            self._fused = fusion.fuse(self._model, kernels=use_kernels(self.device))
         self._model.set_attn_implementation(PACKED)
 
 

@@ -12,7 +12,6 @@ from typing import Literal, cast
 import torch
 
 from adapters.lora_files import Adapter, AdapterRejected, Checked, Target, read
-from inference.engine.device import event, has_happened, stream
 from inference.engine.memory import Memory
 from inference.engine.shelf import Shelf
 from inference.engine.types import AdapterInfo, Tier
@@ -76,7 +75,7 @@ class AdapterPool:
         self._read: dict[str, torch.Tensor] = {}
         """Blocks larger than all of host memory, until they are on the device."""
         self._failed: dict[str, AdapterRejected] = {}
-        self._stream = stream(memory.arena.device) if host is not None else None
+        self._stream = torch.cuda.Stream(memory.arena.device) if host is not None else None
 
     # Registration
 
@@ -171,7 +170,7 @@ class AdapterPool:
                 del self._reading[digest]
                 self._finish_reading(digest, future, block)
         for digest, copy in list(self._copying.items()):
-            if has_happened(copy.done):
+            if copy.done.query():
                 del self._copying[digest]
                 self._read.pop(digest, None)
                 if self._host is not None and digest in self._host:
@@ -268,13 +267,13 @@ class AdapterPool:
             return False
         if self._host is not None and digest in self._host:
             self._host.pin(digest)
-        launched = event()
+        launched = torch.cuda.Event()
         launched.record(torch.cuda.current_stream(block.device))
         # Steps that were launched before may still read what lay in these frames.
         self._stream.wait_event(launched)
         with torch.cuda.stream(self._stream):
             block.copy_(source, non_blocking=True)
-            done = event()
+            done = torch.cuda.Event()
             done.record(self._stream)
         self._copying[digest] = _Copy(done=done, started=time.perf_counter(), source=source)
         return True

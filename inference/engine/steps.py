@@ -10,7 +10,6 @@ import torch
 
 from inference.engine.batch import PackedBatch
 from inference.engine.cache import KVCache
-from inference.engine.device import event
 from inference.engine.graphs import StepGraphs
 from inference.engine.model import PackedModel
 from inference.engine.sampling import Logprobs, choose, is_greedy, logprobs
@@ -98,7 +97,7 @@ class Runner:
         self._back[0][:count].copy_(chosen[:count], non_blocking=True)
         done = None
         if self._on_gpu:
-            done = event()
+            done = torch.cuda.Event()
             done.record()
         return Step(sequences=sequences, tokens=self._back[0][:count], logprobs=told, done=done)
 

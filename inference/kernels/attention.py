@@ -11,8 +11,8 @@ import triton.language as tl
 from inference.kernels.inputs import PREFILL_ROWS, BatchTensors
 
 _LOG2E = 1.4426950408889634
-_DECODE_TILE = 128  # measured on an H100: 146 us for 256 sequences of 400 tokens, where reading the cache takes 123
-_PREFILL_TILE = 64
+_DECODE_TILE = 64  # measured on an H100: 192 us for 320 sequences of 425 tokens, where reading the cache takes 186
+_PREFILL_TILE = 32
 
 
 @triton.jit
@@ -37,8 +37,8 @@ def _decode(
     TILE: tl.constexpr, WINDOW: tl.constexpr,
 ):  # fmt: skip
     """One query token of a sequence and the GROUPS heads that share a key head, as rows of one tile."""
-    index = tl.program_id(0)
-    head = tl.program_id(1)
+    head = tl.program_id(0)  # side by side: the heads of a page lie one behind the other
+    index = tl.program_id(1)
     length = tl.load(lengths + index)
     if length == 0:
         return
@@ -55,8 +55,7 @@ def _decode(
     first = 0
     if WINDOW > 0:
         first = tl.maximum(length - WINDOW, 0)
-    start = first // TILE * TILE
-    while start < length:
+    for start in range(first // TILE * TILE, length, TILE):  # a loop of this kind reads ahead, a `while` does not
         position = start + t
         seen = (position < length) & (position >= first)
         page = tl.load(own + position // PAGE, mask=position < length, other=0).to(tl.int64)
@@ -73,7 +72,6 @@ def _decode(
         total = total * shrink + tl.sum(weight, 1)
         sums = sums * shrink[:, None] + tl.dot(weight.to(v.dtype), v, input_precision="ieee")
         top = higher
-        start += TILE
     place = out + row * o_row + (head * GROUPS + g)[:, None] * D + d[None, :]
     tl.store(place, (sums / total[:, None]).to(out.dtype.element_ty), mask=q_mask)
 
@@ -103,10 +101,10 @@ def _prefill(
     total = tl.zeros((ROWS,), tl.float32)
     sums = tl.zeros((ROWS, DP), tl.float32)
     end = past + count
-    start = 0
+    first = 0
     if WINDOW > 0:
-        start = tl.maximum(past - WINDOW + 1, 0) // TILE * TILE
-    while start < end:
+        first = tl.maximum(past - WINDOW + 1, 0) // TILE * TILE
+    for start in range(first, end, TILE):
         position = start + t
         page = tl.load(own + position // PAGE, mask=position < end, other=0).to(tl.int64)
         token = page * c_frame + position % PAGE * D
@@ -127,7 +125,6 @@ def _prefill(
         v = tl.load(place + c_side, mask=mask, other=0.0)
         sums = sums * shrink[:, None] + tl.dot(weight.to(v.dtype), v, input_precision="ieee")
         top = higher
-        start += TILE
     place = out + (row + m)[:, None] * o_row + head * D + d[None, :]
     tl.store(place, (sums / total[:, None]).to(out.dtype.element_ty), mask=q_mask)
 
@@ -159,14 +156,14 @@ def attend(
     strides = (*query.stride()[:2], out.stride(0), *cache.stride()[:3])
     shared = {"GROUPS": groups, "D": dim, "DP": padded, "PAGE": page, "WINDOW": window or 0}
     if len(batch.rows):
-        _decode[(len(batch.rows), kv_heads)](
+        _decode[(kv_heads, len(batch.rows))](
             query, cache, batch.table, batch.width, batch.pieces, batch.rows, batch.lengths, out, scale * _LOG2E,
             *strides, **shared, GP=max(16, triton.next_power_of_2(groups)), TILE=_DECODE_TILE,
-            num_warps=4, num_stages=3,
+            num_warps=4, num_stages=2,
         )  # fmt: skip
     if tiles := batch.tiles.shape[1]:
         _prefill[(tiles, heads)](
             query, cache, batch.table, batch.width, *batch.tiles, out, scale * _LOG2E,
-            *strides, **shared, ROWS=PREFILL_ROWS, TILE=_PREFILL_TILE, num_warps=4, num_stages=3,
+            *strides, **shared, ROWS=PREFILL_ROWS, TILE=_PREFILL_TILE, num_warps=4, num_stages=2,
         )  # fmt: skip
     return out

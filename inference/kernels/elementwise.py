@@ -52,9 +52,9 @@ def _act_mul(gate, up, out, gate_row, up_row, WIDTH: tl.constexpr, COLUMNS: tl.c
 @triton.jit
 def _rotate(
     x, out, x_head, cos_low, cos_high, sin_low, sin_high,
-    HEADS: tl.constexpr, HEADS_P: tl.constexpr, HALF: tl.constexpr, HALF_P: tl.constexpr,
+    HEADS: tl.constexpr, HEADS_P: tl.constexpr, HALF: tl.constexpr, HALF_P: tl.constexpr, ROUND: tl.constexpr,
 ):  # fmt: skip
-    """All heads of one token: x cos + (-high, low) sin, every product rounded before the sum."""
+    """All heads of one token: x cos + (-high, low) sin, every product rounded before the sum where torch does so."""
     h = tl.arange(0, HEADS_P)[:, None]
     d = tl.arange(0, HALF_P)[None, :]
     mask = (h < HEADS) & (d < HALF)
@@ -63,11 +63,13 @@ def _rotate(
     dtype = low.dtype
     low = low.to(tl.float32)
     high = high.to(tl.float32)
-    new_low = (low * cos_low).to(dtype).to(tl.float32) - (high * sin_low).to(dtype).to(tl.float32)
-    new_high = (high * cos_high).to(dtype).to(tl.float32) + (low * sin_high).to(dtype).to(tl.float32)
+    low_cos, low_sin, high_cos, high_sin = low * cos_low, low * sin_high, high * cos_high, high * sin_low
+    if ROUND:
+        low_cos, low_sin = low_cos.to(dtype).to(tl.float32), low_sin.to(dtype).to(tl.float32)
+        high_cos, high_sin = high_cos.to(dtype).to(tl.float32), high_sin.to(dtype).to(tl.float32)
     place = out + h * (2 * HALF) + d
-    tl.store(place, new_low.to(dtype), mask=mask)
-    tl.store(place + HALF, new_high.to(dtype), mask=mask)
+    tl.store(place, (low_cos - high_sin).to(dtype), mask=mask)
+    tl.store(place + HALF, (high_cos + low_sin).to(dtype), mask=mask)
 
 
 @triton.jit(do_not_specialize=["tokens"])
@@ -77,6 +79,7 @@ def _rotary(
     HALF: tl.constexpr, HALF_P: tl.constexpr, BACK: tl.constexpr,
 ):  # fmt: skip
     token = tl.program_id(0).to(tl.int64)
+    round_products: tl.constexpr = cos.dtype == q.dtype
     d = tl.arange(0, HALF_P)[None, :]
     cos += token % tokens * cos_token
     sin += token % tokens * sin_token
@@ -89,11 +92,11 @@ def _rotary(
         sin_low, sin_high = -sin_high, -sin_low
     _rotate(
         q + token * q_token, q_out + token * (Q_HEADS * 2 * HALF), q_head, cos_low, cos_high, sin_low, sin_high,
-        Q_HEADS, Q_HEADS_P, HALF, HALF_P,
+        Q_HEADS, Q_HEADS_P, HALF, HALF_P, round_products,
     )  # fmt: skip
     _rotate(
         k + token * k_token, k_out + token * (K_HEADS * 2 * HALF), k_head, cos_low, cos_high, sin_low, sin_high,
-        K_HEADS, K_HEADS_P, HALF, HALF_P,
+        K_HEADS, K_HEADS_P, HALF, HALF_P, round_products,
     )  # fmt: skip
 
 
@@ -143,21 +146,25 @@ def rms_norm(
 ) -> Callable[[torch.Tensor], torch.Tensor]:
     """A function of x (..., width) with contiguous rows, whatever the other strides; its result is contiguous.
 
-    `plus_one`: the factor is 1 + weight. `round_first`: to x's dtype before the product with it, not only after.
+    `plus_one`: the factor is 1 + weight. `round_first`: to x's dtype before the product with it, not only after. What
+    is handed in as fp32 is rounded once, to the weight's dtype.
     """
     width = len(weight)
     block = triton.next_power_of_2(width)
-    constants = {"WIDTH": width, "BLOCK": block, "PLUS_ONE": plus_one, "ROUND_FIRST": round_first}
+    constants = {"WIDTH": width, "BLOCK": block, "PLUS_ONE": plus_one}
     warps = min(max(block // 512, 1), 16)  # 16 numbers a thread: two loads of 16 bytes in bf16
 
     def norm(x: torch.Tensor) -> torch.Tensor:
-        out = torch.empty(x.shape, dtype=x.dtype, device=x.device)
+        out = torch.empty(x.shape, dtype=weight.dtype, device=x.device)
+        round_here = round_first and x.dtype == weight.dtype
         if x.dim() > 3:
             x = x.flatten(0, -3)
         outer = x.stride(0) if x.dim() == 3 else 0
         inner, step = (x.shape[-2], x.stride(-2)) if x.dim() > 1 else (1, 0)
         rows = x.numel() // width
-        _rms_norm[(rows,)](x, weight, out, inner, outer, step, eps, **constants, num_warps=warps)
+        _rms_norm[(rows,)](
+            x, weight, out, inner, outer, step, eps, **constants, ROUND_FIRST=round_here, num_warps=warps
+        )
         return out
 
     return norm
@@ -211,9 +218,9 @@ def rotary(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """q and k turned, or turned `back`.
 
-    q is (rows, heads, tokens, dim), k is (rows, kv_heads, tokens, dim), cos and sin are (1, tokens, dim). All
-    are contiguous in dim, and a row begins where the one before it ends. So it is in the results, which lie token by
-    token: transposed, they are contiguous.
+    q is (rows, heads, tokens, dim), k is (rows, kv_heads, tokens, dim), cos and sin are (1, tokens, dim), in the same
+    dtype or, which rounds once, in fp32. All are contiguous in dim, and a row begins where the one before it ends. So
+    it is in the results, which lie token by token: transposed, they are contiguous.
     """
     rows, _, tokens, dim = q.shape
     q_out, k_out = (

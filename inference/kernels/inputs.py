@@ -66,3 +66,5 @@ class BatchTensors:
     ends: torch.Tensor
     """Rows that are to be answered, in order."""
     lora: LoraChunks | None
+    logits: torch.Tensor | None = None
+    """(answers, vocabulary) in fp32, where the model may leave them."""

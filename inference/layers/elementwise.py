@@ -14,7 +14,7 @@ from torch.nn import functional
 def rms_norm(
     weight: torch.Tensor, eps: float, *, plus_one: bool, round_first: bool
 ) -> Callable[[torch.Tensor], torch.Tensor]:
-    """A function of x (..., width); `plus_one` and `round_first` as on a GPU.
+    """A function of x (..., width); `plus_one`, `round_first` and dtypes as on a GPU.
 
     x / sqrt(mean(x^2) + eps) is x sqrt(width) / hypot(|x|, sqrt(width eps)), which takes four operators and not seven.
     """
@@ -28,8 +28,8 @@ def rms_norm(
     def rounding(x: torch.Tensor) -> torch.Tensor:
         wide = x.float()
         size = torch.linalg.vector_norm(wide, dim=-1, keepdim=True).hypot_(small)
-        if not round_first:
-            return wide.mul_(factor).div_(size).to(dtype)
+        if not round_first or x.dtype != dtype:
+            return (wide * factor).div_(size).to(dtype)
         return wide.mul_(math.sqrt(width) / size).to(dtype).mul_(weight)
 
     return exact if dtype == torch.float32 else rounding
@@ -87,7 +87,8 @@ def rotary(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """q and k turned, or turned `back`.
 
-    q is (rows, heads, tokens, dim), k is (rows, kv_heads, tokens, dim), cos and sin are (1, tokens, dim).
+    q is (rows, heads, tokens, dim), k is (rows, kv_heads, tokens, dim), cos and sin are (1, tokens, dim), in the same
+    dtype or in fp32.
     """
     half = q.shape[-1] // 2
     cos, sin = cos[:, None], _signed(sin)[:, None]
@@ -95,8 +96,9 @@ def rotary(
     def turn(x: torch.Tensor) -> torch.Tensor:
         if back:  # the transposed rotation
             return (x * sin).roll(half, -1).addcmul_(x, cos)
-        if x.dtype == torch.float32:
-            return (x * cos).addcmul_(x.roll(half, -1), sin)
+        if cos.dtype == torch.float32:
+            wide = x.float()
+            return (wide * cos).addcmul_(wide.roll(half, -1), sin).to(x.dtype)
         return (x * cos).add_(x.roll(half, -1).mul_(sin))  # which rounds as often as transformers does
 
     return turn(q), turn(k)

@@ -64,12 +64,13 @@ class Fused:
 
 
 @torch.no_grad()
-def fuse(model: PreTrainedModel, *, kernels: bool) -> Fused:
+def fuse(model: PreTrainedModel, *, kernels: bool, narrowing: bool = False) -> Fused:
     """Take over every norm, gated MLP and attention layer that on random input computes what ours would: Triton's
     kernels on a GPU, or as few of torch's operators as will do.
 
     All others stay as they are. Gradients are those of the inputs; the model's own weights are taken for frozen. Only
-    instances change, no class and no module of transformers.
+    instances change, no class and no module of transformers. With `narrowing`, a norm that is handed fp32 gives its
+    weight's dtype nevertheless, and cosines in fp32 leave queries and keys in theirs.
     """
     parts: Elementwise = elementwise
     if kernels:
@@ -77,18 +78,18 @@ def fuse(model: PreTrainedModel, *, kernels: bool) -> Fused:
     fused = Fused()
     like = torch.empty(0, dtype=model.dtype, device=model.device)
     # Once a class, not once a layer.
-    rotary = functools.cache(functools.partial(_with_fused_rotary, parts=parts, like=like))
+    rotary = functools.cache(functools.partial(_with_fused_rotary, parts=parts, like=like, narrowing=narrowing))
     for module in model.modules():
         if "forward" in vars(module):
             continue  # somebody else's hook
-        forward = _norm(module, parts) or _mlp(module, parts, like) or _attention(module, rotary)
+        forward = _norm(module, parts, narrowing) or _mlp(module, parts, like) or _attention(module, rotary)
         if forward is not None:
             module.forward = forward
             fused.modules.append(module)
     return fused
 
 
-def _norm(module: nn.Module, parts: Elementwise) -> Forward | None:
+def _norm(module: nn.Module, parts: Elementwise, narrowing: bool) -> Forward | None:
     weight = getattr(module, "weight", None)
     eps = getattr(module, "variance_epsilon", getattr(module, "eps", None))
     if not (type(module).__name__.endswith("RMSNorm") and _takes_one(module)):
@@ -105,10 +106,10 @@ def _norm(module: nn.Module, parts: Elementwise) -> Forward | None:
     if fused is None:
         return None
     gradient = parts.rms_norm_gradient(weight.detach(), eps, plus_one=plus_one)
-    dtype = weight.dtype
+    dtypes = {weight.dtype, torch.float32} if narrowing else {weight.dtype}
 
     def forward(hidden: torch.Tensor) -> Any:
-        if hidden.dtype != dtype or hidden.stride(-1) != 1:
+        if hidden.dtype not in dtypes or hidden.stride(-1) != 1:
             return own(hidden)
         if torch.is_grad_enabled():
             return differentiable.RMSNorm.apply(hidden, fused, gradient)  # type: ignore[no-untyped-call]
@@ -155,7 +156,9 @@ def _attention(module: nn.Module, rotary: Callable[[FunctionType], FunctionType 
     return None if fused is None else MethodType(fused, module)
 
 
-def _with_fused_rotary(function: FunctionType, parts: Elementwise, like: torch.Tensor) -> FunctionType | None:
+def _with_fused_rotary(
+    function: FunctionType, parts: Elementwise, like: torch.Tensor, narrowing: bool
+) -> FunctionType | None:
     """An attention layer's forward that sees another `apply_rotary_pos_emb`, if we can compute that one."""
     own: Forward | None = function.__globals__.get(_ROTARY)
     if own is None:
@@ -167,7 +170,8 @@ def _with_fused_rotary(function: FunctionType, parts: Elementwise, like: torch.T
         return None
 
     def rotary(q: torch.Tensor, k: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor, *rest: Any, **named: Any) -> Any:
-        plain = cos.shape == (1, *q.shape[2:]) and cos.dtype == q.dtype and not rest and not named
+        fits = cos.dtype == q.dtype or (narrowing and cos.dtype == torch.float32)
+        plain = cos.shape == (1, *q.shape[2:]) and fits and not rest and not named
         contiguous = q.stride(3) == k.stride(3) == cos.stride(2) == sin.stride(2) == 1
         if plain and contiguous and torch.is_grad_enabled():
             return differentiable.Rotary.apply(q, k, cos, sin, parts)  # type: ignore[no-untyped-call]

@@ -15,13 +15,13 @@ _SMALLEST = 1e-12
 _FEW = 8
 """Rows up to which FBGEMM's fp16 takes less time than oneDNN's bf16. A step's products with the starter model, what is
 converted for them included: 25 ms and not 38 for one row, 40 and not 44 for eight; for 16 it is the other way round."""
-_SIBLINGS = (("q_proj", "k_proj", "v_proj"), ("gate_proj", "up_proj"))
+SIBLINGS = (("q_proj", "k_proj", "v_proj"), ("gate_proj", "up_proj"))
 """Layers of one parent that are handed the same input, in the order in which they are called."""
 
 
 def has_onednn() -> bool:
     """Whether this build of torch can lay weights out anew."""
-    return bool(torch.backends.mkldnn.is_available())  # type: ignore[no-untyped-call]
+    return bool(torch.backends.mkldnn.is_available())
 
 
 def has_fbgemm() -> bool:
@@ -124,11 +124,13 @@ class Int8Linear(nn.Linear):
 
 
 class Joined:
-    """One linear layer in the place of several that are handed the same input; the first to be called computes all."""
+    """One function of `sizes` outputs in all, in the place of several linear layers that are handed the same input.
 
-    def __init__(self, layer: nn.Linear, sizes: Sequence[int]) -> None:
-        self.layer = layer
-        self._forward = layer.forward
+    The first to be called computes all; the others find theirs waiting, as long as the input is the same tensor.
+    """
+
+    def __init__(self, forward: Callable[[torch.Tensor], torch.Tensor], sizes: Sequence[int]) -> None:
+        self._forward = forward
         self.sizes = list(sizes)
         self._seen: torch.Tensor | None = None
         self._outs: dict[int, torch.Tensor] = {}
@@ -144,14 +146,15 @@ class Joined:
 
 
 class Part(nn.Linear):
-    """One of the several; `weight` is that of all of them."""
+    """One of several layers that became one; `weight` is that of all of them."""
 
-    def __init__(self, joined: Joined, index: int, inputs: int, bias: torch.Tensor | None) -> None:
+    def __init__(self, whole: nn.Linear, joined: Joined, index: int, bias: torch.Tensor | None) -> None:
         nn.Module.__init__(self)
-        self.in_features, self.out_features = inputs, joined.sizes[index]
-        self.register_buffer("weight", joined.layer.weight)
+        self.in_features, self.out_features = whole.in_features, joined.sizes[index]
+        self.register_buffer("weight", whole.weight)
         self.register_buffer("bias", bias)
-        self.joined = joined  # no module, or it would be found as a layer of its own
+        self.whole = (whole,)  # no module of this one, or it would be found as a layer of its own
+        self.joined = joined
         self._index = index
 
     def forward(self, input: torch.Tensor) -> torch.Tensor:
@@ -160,7 +163,7 @@ class Part(nn.Linear):
 
 def held_bytes(model: nn.Module) -> int:
     """Of all weights. torch does not count a copy for few rows, which is no tensor."""
-    layers = {module.joined.layer if isinstance(module, Part) else module for module in model.modules()}
+    layers = {module.whole[0] if isinstance(module, Part) else module for module in model.modules()}
     copied = [layer for layer in layers if isinstance(layer, PackedLinear) and layer.few is not None]
     return sum(weight.nbytes for weight in (*model.parameters(), *model.buffers(), *(each.weight for each in copied)))
 
@@ -183,7 +186,7 @@ def _groups(model: nn.Module) -> Iterator[tuple[str, Sequence[str]]]:
     """Every linear layer once: its parent's name, and its own with those of its siblings."""
     for parent, module in model.named_modules():
         linear = {name: layer for name, layer in module.named_children() if isinstance(layer, nn.Linear)}
-        for names in _SIBLINGS:
+        for names in SIBLINGS:
             layers = [linear[name] for name in names if name in linear]
             alike = len({(layer.in_features, layer.bias is None) for layer in layers}) == 1
             if len(layers) == len(names) and alike:
@@ -202,6 +205,6 @@ def _replace(parent: nn.Module, names: Sequence[str], make: Make) -> None:
     if len(names) == 1:
         setattr(parent, names[0], new)
         return
-    joined = Joined(new, [layer.out_features for layer in layers])
+    joined = Joined(new.forward, [layer.out_features for layer in layers])
     for index, (name, layer) in enumerate(zip(names, layers, strict=True)):
-        setattr(parent, name, Part(joined, index, layer.in_features, layer.bias))
+        setattr(parent, name, Part(new, joined, index, layer.bias))

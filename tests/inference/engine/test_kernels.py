@@ -100,12 +100,13 @@ def test_lora_of_mixed_ranks_and_modules(decoding: bool) -> None:
             owners += [adapter] * count
     chunks = pack(batch, [0], table, chosen).lora
     assert chunks is not None
-    for first, names in ((0, "qkv"), (3, "o")):
+    for first, names in ((0, "qkv"), (1, "kv"), (3, "o")):
         hidden = torch.randn(len(owners), modules[names[0]][0])
         before = [torch.randn(len(owners), modules[name][1]) for name in names]
-        outs = [each.clone().to(DEVICE) for each in before]
-        lora.add_deltas(hidden.to(DEVICE), outs, first, chunks)
-        for name, out, expected in zip(names, outs, before, strict=True):
+        sizes = [modules[name][1] for name in names]
+        joined = torch.cat(before, dim=1).to(DEVICE)
+        lora.add_deltas(hidden.to(DEVICE), joined, sizes, first, chunks)
+        for name, out, expected in zip(names, joined.split(sizes, dim=1), before, strict=True):
             wanted = expected.double()
             for row, adapter in enumerate(owners):
                 if adapter is not None and (pair := adapter.pair(name)) is not None:

@@ -1,4 +1,4 @@
-"""In bf16 the engine's logits are as near to fp32 as bf16 allows: below 1e-2 where the model itself is."""
+"""In bf16 the engine's logits are within 1e-2 of fp32, where transformers' own may not be."""
 
 from __future__ import annotations
 
@@ -70,12 +70,13 @@ def test_a_tiny_model_in_bf16_is_within_a_hundredth_of_fp32(
 
 
 @pytest.mark.model
-def test_the_starter_model_in_bf16_is_no_further_from_fp32_than_peft_is(
-    starter: tuple[Any, Any], base_model: BaseModel, tmp_path: Path
+@pytest.mark.parametrize("text", ["The second paragraph is rather longer. ", "1, 2, buckle my shoe; "])
+def test_the_starter_model_in_bf16_is_within_a_hundredth_of_fp32(
+    starter: tuple[Any, Any], base_model: BaseModel, tmp_path: Path, text: str
 ) -> None:
-    """Its residual stream has outliers that bf16 rounds coarsely: transformers' own bf16 is off by more than 1e-2."""
+    """Its residual stream has outliers that bf16 rounds coarsely: transformers' own bf16 is off by more than that."""
     model, tokenizer = starter
-    prompt = tuple(tokenizer("The second paragraph is rather longer. " * 6).input_ids)
+    prompt = tuple(tokenizer(text * 6).input_ids)
     folders: dict[str | None, Path | None] = {None: None}
     for seed, rank in enumerate((8, 64)):
         folders[f"{seed:064x}"] = tiny.write_adapter(
@@ -90,5 +91,4 @@ def test_the_starter_model_in_bf16_is_no_further_from_fp32_than_peft_is(
             engine.add_adapter(digest, folder)
     found = [engine_logits(engine, digest, prompt) for digest in folders]
     engine.close()
-    assert off(found, exact) < 1.25 * off(peft, exact)
-    assert off(found, exact) < 3e-2
+    assert off(found, exact) < 1e-2 < off(peft, exact)

@@ -28,7 +28,7 @@ TOKENS = torch.arange(11, device=DEVICE)[None]
 
 def make(config: type[PreTrainedConfig], dtype: torch.dtype = torch.float32, **other: Any) -> PreTrainedModel:
     torch.manual_seed(0)
-    model = AutoModelForCausalLM.from_config(config(**SIZES, **other), dtype=dtype).eval().to(DEVICE)
+    model = AutoModelForCausalLM.from_config(config(**SIZES | other), dtype=dtype).eval().to(DEVICE)
     for parameter in model.parameters():
         if parameter.dim() == 1:
             nn.init.normal_(parameter, 0.7, 0.3)  # norms start as ones or zeros
