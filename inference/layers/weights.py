@@ -7,14 +7,16 @@ from collections.abc import Callable, Iterator, Sequence
 
 import torch
 from torch import nn
+from torch.nn.functional import linear
 from transformers import PreTrainedModel
 
-_ZERO_POINT = 128
 _SMALLEST = 1e-12
 """Stands in for the largest number of a row of zeros."""
 _FEW = 8
 """Rows up to which FBGEMM's fp16 takes less time than oneDNN's bf16. A step's products with the starter model, what is
 converted for them included: 25 ms and not 38 for one row, 40 and not 44 for eight; for 16 it is the other way round."""
+_FEW_OF_8_BITS = 4
+"""The same where weights have 8 bits: 18 ms for one row and 25 for four, and 38 for five."""
 SIBLINGS = (("q_proj", "k_proj", "v_proj"), ("gate_proj", "up_proj"))
 """Layers of one parent that are handed the same input, in the order in which they are called."""
 
@@ -44,6 +46,8 @@ def pack(model: PreTrainedModel, dtype: torch.dtype | None = None) -> None:
     fp16: both together take as much memory as they did.
     The model can be called, and no longer be trained, moved, copied or saved. Raises ValueError for a GPU's.
     """
+    if not has_onednn():
+        raise ValueError("dtype: this build of torch has no oneDNN, which packed weights need; float32 needs none")
     _replace_all(model, lambda weight, bias: PackedLinear(weight, bias, dtype or model.dtype))
 
 
@@ -52,12 +56,10 @@ def quantize(model: PreTrainedModel) -> None:
 
     All else stays as it is, the table of embeddings too; a head that shares it gets one of its own.
     The model can be called, and no longer be trained, moved, copied or saved. Raises ValueError for another dtype than
-    fp32, for a GPU's model, and for a CPU that cannot add up products of 8 bits without loss.
+    fp32 and for a GPU's model.
     """
     if model.dtype != torch.float32:
         raise ValueError(f"dtype: 8-bit weights are made from fp32, not {model.dtype}")
-    if not torch.cpu._is_vnni_supported():
-        raise ValueError("dtype: this CPU has no VNNI instructions, which 8-bit weights need; float32 works everywhere")
     _replace_all(model, Int8Linear)
 
 
@@ -90,36 +92,38 @@ class PackedLinear(nn.Linear):
 
 
 class Int8Linear(nn.Linear):
-    """A frozen linear layer in 8 bits: weights symmetric with a scale for each output, inputs rounded row by row.
+    """A frozen linear layer whose weights are whole numbers of 8 bits, with a scale for each output; inputs are bf16.
 
-    A row's result is the same whatever rows it is computed with: products of 8 bits are added up without rounding.
+    For few rows the numbers are read as they are: 135 MB of the starter model's, and not 270. For many there is a copy
+    in bf16, which holds the same numbers, where the CPU multiplies that; elsewhere they are widened at each call.
     """
 
     scale: torch.Tensor
-    zeros: torch.Tensor
+    many: torch.Tensor | None
 
     def __init__(self, weight: torch.Tensor, bias: torch.Tensor | None) -> None:
         nn.Module.__init__(self)
         self.out_features, self.in_features = weight.shape
-        scale = weight.abs().amax(dim=1).clamp_min_(_SMALLEST).div_(127)  # (out,)
-        rounded = (weight / scale[:, None]).round_().to(torch.int8)
-        self.register_buffer("weight", torch.ops.onednn.qlinear_prepack(rounded, None))
+        scale = weight.abs().amax(dim=1).clamp_min_(_SMALLEST).div_(127).bfloat16()  # (out,)
+        whole = (weight / scale[:, None]).round_().clamp_(-127, 127)
+        self.register_buffer("weight", whole.to(torch.int8))
         self.register_buffer("scale", scale)
-        self.register_buffer("zeros", torch.zeros_like(scale, dtype=torch.int32))
+        packed = torch.ops.mkldnn._reorder_linear_weight(whole.bfloat16()) if multiplies_bf16() else None
+        self.register_buffer("many", packed)
         self.register_buffer("bias", bias)
 
     def forward(self, input: torch.Tensor) -> torch.Tensor:
-        step = input.abs().amax(dim=-1, keepdim=True).clamp_min_(_SMALLEST).mul_(1 / 127)  # (..., 1)
-        # Unsigned around a zero point: that is what the instructions multiply by signed weights.
-        rounded = (input / step).round_().add_(_ZERO_POINT).to(torch.uint8)
-        out: torch.Tensor = torch.ops.onednn.qlinear_pointwise(
-            *(rounded, 1.0, _ZERO_POINT),
-            *(self.weight, self.scale, self.zeros, None),
-            *(1.0, 0, torch.float32, "none", [], ""),
-        )
-        # Of no rows, which is what the head gets while prompts are only read in part, it forgets the batch's dimension.
-        out = out.view(*input.shape[:-1], self.out_features)
-        out *= step
+        narrow = input.to(torch.bfloat16, memory_format=torch.contiguous_format)
+        # The operator reads past the end of rows of any other length.
+        if input.numel() <= _FEW_OF_8_BITS * self.in_features and self.in_features % 32 == 0:
+            rows = narrow.view(-1, self.in_features)
+            few = torch.ops.aten._weight_int8pack_mm(rows, self.weight, self.scale).to(input.dtype)
+            out: torch.Tensor = few.view(*input.shape[:-1], self.out_features)
+        elif self.many is not None:
+            out = torch.ops.mkldnn._linear_pointwise(narrow, self.many, None, "none", [], "").to(input.dtype)
+            out *= self.scale
+        else:
+            out = linear(narrow.float(), self.weight.float()).to(input.dtype).mul_(self.scale)
         return out if self.bias is None else out.add_(self.bias)
 
 
@@ -175,8 +179,6 @@ Make = Callable[[torch.Tensor, torch.Tensor | None], nn.Linear]
 def _replace_all(model: PreTrainedModel, make: Make) -> None:
     if model.device.type != "cpu":
         raise ValueError(f"device: weights are laid out anew for the CPU only, not for {model.device}")
-    if not has_onednn():
-        raise ValueError("dtype: this build of torch has no oneDNN, which packed and 8-bit weights need")
     # Group by group: each old weight is gone before the next new one is made.
     for parent, names in list(_groups(model)):
         _replace(model.get_submodule(parent), names, make)
