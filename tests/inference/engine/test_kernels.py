@@ -162,3 +162,25 @@ def test_sliding_windows_on_kernels() -> None:
     expected = tiny.generate(mistral, None, prompt, 4)
     engine = Engine(mistral.to(DEVICE), None, EngineConfig(base_digest=tiny.DIGEST, prefill_tokens=6))
     assert run(engine, request("one", prompt, max_tokens=4)).tokens["one"] == expected
+
+
+def test_steps_are_padded_to_a_larger_size_that_takes_less_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The graphs here are only the seconds that they take."""
+
+    class Timer:
+        def __init__(self, statement: str, globals: dict[str, float]) -> None:
+            self.mean = globals["graph"]
+
+        def timeit(self, number: int) -> Timer:
+            return self
+
+    monkeypatch.setattr(graphs, "Timer", Timer)
+    kept = graphs.StepGraphs.__new__(graphs.StepGraphs)
+    spent = {8: 1.0, 16: 3.0, 24: 2.0, 32: 1.99}
+    kept._decode_sizes = list(spent)
+    kept._graphs = {(size, mixed, lora): spent[size] for size in spent for mixed in (True, False) for lora in (0, 1)}
+    kept._drop_slow_sizes()
+    assert kept._decode_sizes == [8, 24, 32]  # 24 is as fast as 32, but for noise
+    assert {key[:2] for key in kept._graphs} == {(size, mixed) for size in spent for mixed in (True, False)} - {
+        (16, False)
+    }
