@@ -243,13 +243,18 @@ def main() -> None:
     parser.add_argument("--models", type=Path, default=Path(os.environ.get("IDIOLECT_MODELS", "var/models")))
     parser.add_argument("--weights", nargs="+", choices=sorted(KINDS), default=list(KINDS), help="ours; peers: fp32")
     parser.add_argument("--requests", type=int, default=8, help="together, each in a voice of its own")
+    parser.add_argument("--alone", action="store_true", help="only one request, which names no voice")
     parser.add_argument("--rank", type=int, default=8)
     parser.add_argument("--prompt", type=int, default=64, help="tokens")
     parser.add_argument("--new", type=int, default=64, help="tokens")
     parser.add_argument("--repetitions", type=int, default=3)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
-        contenders = list(Stage(arguments, Path(folder), stack).contenders())
+        contenders = [
+            contender
+            for contender in Stage(arguments, Path(folder), stack).contenders()
+            if not contender.voices or not arguments.alone
+        ]
         told = measure(contenders, arguments.repetitions)
     rows = []
     for contender, runs in zip(contenders, told, strict=True):
