@@ -110,6 +110,7 @@ def load(options: Options, on_load: OnLoad) -> Loaded:
     dtype = "float32" if eight_bits else options.dtype
     model, tokenizer = base_model.load(base.folder, device=options.device, dtype=dtype)
     if eight_bits:
+        log.info("Rounding the linear layers' weights to 8 bits; with --dtype float32 they stay as they are")
         weights.quantize(model)
     elif dtype == "auto" and model.device.type == "cpu" and weights.multiplies_bf16():
         log.info("Rounding the linear layers' weights to bfloat16; with --dtype float32 they stay as they are")
