@@ -166,10 +166,11 @@ class Part(nn.Linear):
 
 
 def held_bytes(model: nn.Module) -> int:
-    """Of all weights. torch does not count a copy for few rows, which is no tensor."""
+    """Of all weights, each counted once. torch does not count a copy for few rows, which is no tensor."""
     layers = {module.whole[0] if isinstance(module, Part) else module for module in model.modules()}
-    copied = [layer for layer in layers if isinstance(layer, PackedLinear) and layer.few is not None]
-    return sum(weight.nbytes for weight in (*model.parameters(), *model.buffers(), *(each.weight for each in copied)))
+    held = {weight for layer in layers for weight in (*layer.parameters(recurse=False), *layer.buffers(recurse=False))}
+    copied = [layer.weight for layer in layers if isinstance(layer, PackedLinear) and layer.few is not None]
+    return sum(weight.nbytes for weight in (*held, *copied))
 
 
 Make = Callable[[torch.Tensor, torch.Tensor | None], nn.Linear]
