@@ -68,7 +68,7 @@ def read_options(arguments: Sequence[str] | None = None) -> Options:
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8100)
     parser.add_argument("--device", default="auto")
-    parser.add_argument("--dtype", default="auto")
+    parser.add_argument("--dtype", choices=("auto", "float32", "bfloat16", "float16", "int8"), default="auto")
     parser.add_argument("--drain-seconds", type=float, default=30.0)
     parser.add_argument("--metrics-prefix", type=metrics_prefix, default=OWN_PREFIX)
     parser.add_argument("--memory-bytes", type=size, help="for key/value pages and adapters, such as 8GiB")

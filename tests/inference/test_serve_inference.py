@@ -47,3 +47,14 @@ def test_arguments_of_the_command_win(served, settings):
 
     assert options.limits == {"memory_bytes": 1 << 30, "max_running": 4}
     assert options.drain_seconds == 8
+
+
+def test_a_dtype_that_there_is_not_is_refused_by_those_that_there_are(served, settings, capsys):
+    settings.DTYPE = "int9"
+    with pytest.raises(SystemExit):
+        served()
+    said = capsys.readouterr().err
+    assert "int9" in said
+    assert "bfloat16" in said
+    settings.DTYPE = "int8"
+    assert served().dtype == "int8"

@@ -228,6 +228,19 @@ def test_in_bf16_the_copies_for_many_and_for_few_rows_take_what_fp32_took() -> N
     assert weights.held_bytes(model) == expected
 
 
+def test_weights_of_8_bits_are_counted_with_their_copy_for_many_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    held = {}
+    for has_bf16 in (True, False):
+        if has_bf16 and not weights.multiplies_bf16():
+            pytest.skip("this CPU has no instructions for bf16")
+        monkeypatch.setattr(weights, "multiplies_bf16", lambda has_bf16=has_bf16: has_bf16)
+        model = tiny.model()
+        rounded = sum(each.weight.numel() for each in model.modules() if isinstance(each, nn.Linear))
+        weights.quantize(model)
+        held[has_bf16] = weights.held_bytes(model)
+    assert held[True] - held[False] == 2 * rounded
+
+
 def test_models_on_other_devices_are_left_alone() -> None:
     with pytest.raises(ValueError, match="for the CPU only, not for meta"):
         weights.pack(tiny.model().to("meta"))
