@@ -21,7 +21,8 @@ from adapters.training.loss import layers_of, negative_log_likelihood, require_p
 from adapters.training.memory import Memory
 from adapters.training.recipe import Recipe
 from adapters.training.stopping import ShouldStop, Stopped, never, stoppable
-from inference.layers.fusion import fuse
+from inference.layers import elementwise
+from inference.layers.fusion import Elementwise, fuse
 
 LAUNCH_BOUND: Final = 3072
 """A GPU computes the layers of narrower models faster than Python can ask for them: their passes are captured."""
@@ -57,7 +58,7 @@ class Learner:
         self.groups = groups_of(model)
         self._asked = [(parameter, parameter.requires_grad) for parameter in model.parameters()]
         model.eval().requires_grad_(False)
-        self._fused = fuse(model, kernels=model.device.type == "cuda")
+        self._fused = fuse(model, _elementwise(model.device))
         self._adapted = Adapted(model, self.groups)
         self._bank: Bank | None = None
         self._graphs = Graphs()
@@ -174,3 +175,11 @@ def _fitting(rows: Sequence[tuple[Row, int]], budget: int) -> Iterator[list[tupl
         some.append(row)
     if some:
         yield some
+
+
+def _elementwise(device: torch.device) -> Elementwise:
+    if device.type == "cpu":
+        return elementwise
+    from inference.kernels import elementwise as kernels  # Triton comes with CUDA, and machines without need none
+
+    return kernels

@@ -6,9 +6,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from functools import cached_property
 
-import numpy as np
-import torch
-
 from adapters.lora_files import Adapter
 from inference.engine.cache import KVCache
 from inference.kernels.inputs import BatchTensors
@@ -37,8 +34,7 @@ class PackedBatch:
     pieces: list[Piece] = field(default_factory=list)
     adapters: list[tuple[Adapter, slice]] = field(default_factory=list)
     tensors: BatchTensors | None = None
-    """The same for kernels, where these run."""
-    _masks: dict[tuple[int, int | None, int], torch.Tensor] = field(default_factory=dict)
+    """The same for kernels."""
 
     @property
     def decodes(self) -> bool:
@@ -49,13 +45,6 @@ class PackedBatch:
     def counts(self) -> list[int]:
         """Rows of each piece."""
         return [piece.rows.stop - piece.rows.start for piece in self.pieces]
-
-    @cached_property
-    def slots(self) -> tuple[list[slice | torch.Tensor], torch.Tensor]:
-        """On the CPU: where each piece's tokens lie, those of before too, and where the new ones of all pieces go."""
-        counted = zip(self.pieces, self.counts, strict=True)
-        found = [self.cache.slots(piece.pages, piece.past, piece.past + count) for piece, count in counted]
-        return [held for held, _ in found], torch.from_numpy(np.concatenate([new for _, new in found]))
 
     def add(
         self, tokens: list[int], past: int, pages: list[int], adapter: Adapter | None, source: int | None = None
@@ -77,15 +66,3 @@ class PackedBatch:
                 first = self.adapters.pop()[1].start
             self.adapters.append((adapter, slice(first, rows.stop)))
         return rows.stop - 1
-
-    def mask(self, index: int, window: int | None, groups: int, device: torch.device) -> torch.Tensor:
-        """Causal mask of piece `index`, the same in every layer: (groups * tokens, past + tokens), True is visible."""
-        key = (index, window, groups)
-        if key not in self._masks:
-            piece = self.pieces[index]
-            count = self.counts[index]
-            mask = torch.ones(count, piece.past + count, dtype=torch.bool, device=device).tril(piece.past)
-            if window is not None:
-                mask = mask.triu(piece.past - window + 1)
-            self._masks[key] = mask.repeat(groups, 1)
-        return self._masks[key]

@@ -6,7 +6,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
-import numpy as np
 import torch
 
 from inference.engine.memory import Memory
@@ -39,9 +38,8 @@ class CacheShape:
 class KVCache:
     """Token `i` of a sequence is token `i % PAGE` of its page `i // PAGE`.
 
-    On a GPU, one head of a page in one layer is one contiguous block, (layers, 2, kv_heads, PAGE, head_dim), which is
-    what a kernel reads. On the CPU tokens come first, (PAGE, layers, 2, kv_heads, head_dim), so that pages which follow
-    each other are one view with a fixed stride from token to token.
+    A frame holds (layers, 2, kv_heads, PAGE, head_dim): one head of a page in one layer is one contiguous block, which
+    is what a kernel reads.
     """
 
     def __init__(self, shape: CacheShape, memory: Memory) -> None:
@@ -49,30 +47,11 @@ class KVCache:
         self.memory = memory
 
     def layer(self, number: int) -> torch.Tensor:
-        """A GPU's (frames, 2, kv_heads, PAGE, head_dim)."""
-        shape = self.shape
-        return self.memory.arena.view(-1, shape.layers, 2, shape.kv_heads, PAGE, shape.head_dim)[:, number]
-
-    def slots(self, pages: list[int], past: int, end: int) -> tuple[slice | torch.Tensor, np.ndarray]:
-        """On the CPU: where the first `end` tokens of a sequence lie, and where those of them behind `past` do."""
-        frames = self.memory.frame_of[pages].astype(np.int64)
-        slots = (frames[:, None] * PAGE + np.arange(PAGE)).ravel()[:end]
-        in_a_row = bool((np.diff(frames) == 1).all())
-        return slice(int(slots[0]), int(slots[-1]) + 1) if in_a_row else torch.from_numpy(slots), slots[past:]
-
-    def write(self, layer: int, slots: torch.Tensor, keys: torch.Tensor, values: torch.Tensor) -> None:
-        """On the CPU: (1, kv_heads, tokens, head_dim) both."""
-        for own, new in zip(self._by_slot[layer], (keys, values), strict=True):
-            own.index_copy_(2, slots, new)
-
-    def read(self, layer: int, slots: slice | torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """On the CPU: keys and values, (1, kv_heads, tokens, head_dim); a slice is not copied."""
-        keys, values = self._by_slot[layer]
-        return keys[:, :, slots], values[:, :, slots]
+        """(frames, 2, kv_heads, PAGE, head_dim)"""
+        return self._layers[number]
 
     @cached_property
-    def _by_slot(self) -> list[tuple[torch.Tensor, ...]]:
-        """For each layer, keys and values: (1, kv_heads, slots, head_dim)."""
+    def _layers(self) -> tuple[torch.Tensor, ...]:
         shape = self.shape
-        tokens = self.memory.arena.view(-1, shape.layers, 2, shape.kv_heads, shape.head_dim)
-        return [layer.split(1) for layer in tokens.permute(1, 2, 3, 0, 4)]
+        frames = self.memory.arena.view(-1, shape.layers, 2, shape.kv_heads, PAGE, shape.head_dim)
+        return frames.unbind(dim=1)

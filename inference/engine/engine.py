@@ -63,7 +63,7 @@ class Engine:
             if cuda
             else max(2**30, largest + min(self._model.max_positions, _USUAL_CONTEXT) * shape.bytes_per_token)
         )
-        self._memory = Memory(shape.arena(budget // (PAGE * shape.bytes_per_token)), side_by_side=not cuda)
+        self._memory = Memory(shape.arena(budget // (PAGE * shape.bytes_per_token)))
         left = self._memory.count - -(-largest // self._memory.frame_bytes)
         if left < 1:
             self._model.close()

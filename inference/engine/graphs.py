@@ -1,4 +1,4 @@
-"""Steps as captured CUDA graphs: a step of a thousand launches becomes one.
+"""Captured steps: a thousand calls from Python become one, a CUDA graph, or on a CPU a bare list of calls.
 Knows sizes of steps and what a graph must find in place. Knows nothing of requests."""
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from typing import Any
 import torch
 from torch.utils.benchmark import Timer
 
+from inference.engine import kernels
 from inference.engine.batch import PackedBatch
 from inference.engine.batch_tensors import PREFILL_CHUNK, Buffers, prefill_tiles, read_tokens
 from inference.engine.cache import KVCache
-from inference.engine.device import captured, graph_memory
 from inference.engine.model import PackedModel
 from inference.engine.prefix import pages_for
 from inference.kernels.inputs import PREFILL_ROWS
@@ -32,29 +32,32 @@ class StepGraphs:
     def __init__(
         self, model: PackedModel, cache: KVCache, *, max_running: int, prefill_tokens: int, context: int
     ) -> None:
-        assert model.table is not None
-        assert model.chosen is not None
+        self._kernels = kernels.on(model.device)
         self._model = model
         self._cache = cache
         self._max_running = max_running
         most = prefill_tokens + max_running
-        # Little of a step is padding, and few graphs are kept.
-        self._decode_sizes = _up_to(max_running, 1, 2, 4, *range(8, 64, 8), *range(64, 128, 16), *range(128, 4096, 32))
-        self._mixed_sizes = _up_to(most, *range(64, 512, 64), *range(512, 1024, 128), *range(1024, 2**16, 256))
+        self._decode_sizes, self._mixed_sizes = [*range(1, max_running + 1)], []
+        if self._kernels.runs_ahead:
+            # Little of a step is padding, and few graphs are kept.
+            few = (1, 2, 4, *range(8, 64, 8), *range(64, 128, 16), *range(128, 4096, 32))
+            self._decode_sizes = _up_to(max_running, *few)
+            self._mixed_sizes = _up_to(most, *range(64, 512, 64), *range(512, 1024, 128), *range(1024, 2**16, 256))
         pages = max_running * pages_for(context)
         room = partial(Buffers, pieces=max_running, pages=pages, adapters=model.table, chosen=model.chosen)
         self._decode, self._mixed = room(tokens=max_running, tiles=0), room(tokens=most, tiles=_tiles(most))
         # Graphs share their memory, and so what one of them leaves there is gone with the next.
         self._logits = torch.empty((max_running, model.vocabulary), dtype=torch.float32, device=model.device)
-        memory = graph_memory()
+        self._memory = self._kernels.shared()
+        self._graphs: dict[tuple[int, bool, bool], Any] = {}
         # The largest first, since the others fit into its memory.
         keys = [(size, self._mixed) for size in reversed(self._mixed_sizes)]
         keys += [(size, self._decode) for size in reversed(self._decode_sizes)]
-        self._graphs = {
-            (size, buffers is self._mixed, lora): self._capture(size, buffers, lora, memory)
-            for size, buffers in keys
-            for lora in (True, False)
-        }
+        if not self._kernels.runs_ahead:
+            keys = keys[:1]  # on a CPU capturing takes no longer than the step: each size when it is first asked for
+        for size, buffers in keys:
+            for lora in (True, False):
+                self._capture(size, buffers, lora)
         if model.device.type == "cuda":
             self._drop_slow_sizes()
 
@@ -71,11 +74,21 @@ class StepGraphs:
         size = next((size for size in fitting if size >= tokens), None)
         if size is None or (buffers is self._mixed and prefill_tiles(batch) > _tiles(size)):
             return None
+        key = size, buffers is self._mixed, bool(batch.adapters)
+        if key not in self._graphs:
+            chosen = self._model.chosen.clone()  # by the step before: capturing leaves others in their place
+            self._capture(size, buffers, bool(batch.adapters))
+            self._model.chosen.copy_(chosen)
+        if self._graphs[key] is None:
+            return None
         buffers.fill(batch, rows, pad=size)
-        self._graphs[size, buffers is self._mixed, bool(batch.adapters)].replay()
+        self._graphs[key].replay()
         return self._logits[: len(rows)]
 
-    def _capture(self, size: int, buffers: Buffers, lora: bool, memory: Any) -> torch.cuda.CUDAGraph:
+    def close(self) -> None:
+        self._graphs.clear()
+
+    def _capture(self, size: int, buffers: Buffers, lora: bool) -> None:
         mixed = buffers is self._mixed
         tensors = buffers.tensors(
             tokens=size,
@@ -96,7 +109,7 @@ class StepGraphs:
             if logits.data_ptr() != self._logits.data_ptr():
                 self._logits[:answers] = logits
 
-        return captured(step, memory)
+        self._graphs[size, mixed, lora] = self._kernels.captured(step, self._memory)
 
     def _drop_slow_sizes(self) -> None:
         """Leave out what takes longer than a larger one: matrix products have favourite sizes.

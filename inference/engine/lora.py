@@ -3,16 +3,16 @@ Knows how to wrap and unwrap a model, and which layers read the same input. Know
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import nn
 from torch.nn.functional import linear
 
+from inference.engine import kernels
 from inference.engine.batch import PackedBatch
-from inference.kernels.inputs import BatchTensors
-from inference.layers.weights import SIBLINGS, Joined
+from inference.layers.weights import SIBLINGS, Joined, Part
 
 
 @dataclass
@@ -38,33 +38,20 @@ class LoraLinear(nn.Module):
         self.joined: tuple[Joined, int] | None = None
 
     def forward(self, hidden: torch.Tensor) -> torch.Tensor:
-        batch = self.current.batch
-        assert batch is not None
         if self.joined is not None:
             joined, place = self.joined
             return joined.part(place, hidden)
         out: torch.Tensor = self._own(hidden)  # (1, tokens, out)
-        if batch.tensors is not None:
-            _add_deltas(hidden, out, [self.base.out_features], self.number, batch.tensors)
-        if batch.tensors is not None or not batch.adapters:
-            return out
-        ins, outs = (hidden[0].unbind(), out[0].unbind()) if batch.decodes else (hidden[0], out[0])
-        for adapter, rows in batch.adapters:
-            if (pair := adapter.pair(self.name)) is not None:
-                down, up = pair  # (rank, in), (out, rank)
-                if rows.stop - rows.start == 1 and out.dtype == torch.float32:
-                    outs[rows.start].addmv_(up, down.mv(ins[rows.start]))  # what most steps do: in a third of the time
-                else:
-                    out[:, rows] += linear(linear(hidden[:, rows].float(), down.float()), up.float())
+        self.add_deltas(hidden, out, [self.base.out_features])
         return out
 
-
-def _add_deltas(hidden: torch.Tensor, out: torch.Tensor, sizes: list[int], number: int, batch: BatchTensors) -> None:
-    """LoRA of the layers `number`, `number` + 1, ..., whose outputs lie side by side in (1, tokens, out), in place."""
-    if batch.lora is not None:
-        from inference.kernels import lora  # Triton comes with CUDA, and machines without need none
-
-        lora.add_deltas(hidden[0], out[0], sizes, number, batch.lora)
+    def add_deltas(self, hidden: torch.Tensor, out: torch.Tensor, sizes: list[int]) -> None:
+        """Of this layer and those after it, whose outputs of `sizes` lie side by side in (1, tokens, out), in place."""
+        batch = self.current.batch
+        assert batch is not None
+        assert batch.tensors is not None
+        if batch.tensors.lora is not None:
+            kernels.on(out.device).add_deltas(hidden[0], out[0], sizes, self.number, batch.tensors.lora)
 
 
 def wrap(model: nn.Module, output: nn.Module | None, current: CurrentBatch) -> dict[str, LoraLinear]:
@@ -89,24 +76,30 @@ def join_siblings(wrapped: Mapping[str, LoraLinear]) -> None:
 
 
 def _join(layers: Sequence[LoraLinear]) -> None:
-    """On a GPU: one matrix, and one LoRA."""
+    """One product, and one LoRA."""
     first, bases = layers[0], [layer.base for layer in layers]
     sizes = [base.out_features for base in bases]
-    whole = torch.cat([base.weight for base in bases])
-    bias = None if bases[0].bias is None else torch.cat([base.bias for base in bases])
+    own = _whole(bases, sizes)
 
     def forward(hidden: torch.Tensor) -> torch.Tensor:
-        batch = first.current.batch
-        assert batch is not None
-        assert batch.tensors is not None
-        out = linear(hidden, whole, bias)
-        _add_deltas(hidden, out, sizes, first.number, batch.tensors)
+        out = own(hidden)
+        first.add_deltas(hidden, out, sizes)
         return out
 
     joined = Joined(forward, sizes)
-    for place, (layer, weight) in enumerate(zip(layers, torch.split(whole, sizes), strict=True)):
-        layer.base.weight.data = weight  # the same numbers, held once
+    for place, layer in enumerate(layers):
         layer.joined = joined, place
+
+
+def _whole(bases: Sequence[nn.Linear], sizes: Sequence[int]) -> Callable[[torch.Tensor], torch.Tensor]:
+    """What computes the outputs of all of them."""
+    if isinstance(bases[0], Part):
+        return bases[0].whole[0].forward
+    whole = torch.cat([base.weight for base in bases])
+    bias = None if bases[0].bias is None else torch.cat([base.bias for base in bases])
+    for base, weight in zip(bases, torch.split(whole, [*sizes]), strict=True):
+        base.weight.data = weight  # the same numbers, held once
+    return lambda hidden: linear(hidden, whole, bias)
 
 
 def unwrap(model: nn.Module, wrapped: Mapping[str, LoraLinear]) -> None:

@@ -30,11 +30,10 @@ class Memory:
     """Frames 1 to `count` of `arena`, (count + 1, values). Frame 0 is nobody's: rows that fill a batch write to it.
 
     A page is one frame, and may be moved: holders know it by a number, and `frame_of` tells where it lies now. A block
-    is a run of frames, and stays. Blocks are taken from the low end and pages from the high end, so that runs remain;
-    with `side_by_side`, pages of one holder follow each other where they can instead, and can be read as one view.
+    is a run of frames, and stays. Blocks are taken from the low end and pages from the high end, so that runs remain.
     """
 
-    def __init__(self, arena: torch.Tensor, *, side_by_side: bool = False) -> None:
+    def __init__(self, arena: torch.Tensor) -> None:
         self.arena = arena
         self.count = len(arena) - 1
         self.free = self.count
@@ -46,7 +45,6 @@ class Memory:
         self._kind = np.full(self.count + 2, _FREE, dtype=np.int8)
         self._kind[[0, -1]] = _BLOCK  # fences on both sides
         self._numbers = list(range(self.count, 0, -1))
-        self._side_by_side = side_by_side
         # Highest first. A frame that a block took stays listed, and is passed over; see `_highest`.
         self._highest_free = [-frame for frame in range(self.count, 0, -1)]
 
@@ -62,13 +60,11 @@ class Memory:
         """Whether so many are free or could be."""
         return frames <= self.free or frames <= self.free + sum(keeper.frames() for keeper in self.keepers)
 
-    def take_page(self, behind: int = 0) -> int | None:
-        """A page, right behind another where that is asked for and possible; None when every frame is in use."""
+    def take_page(self) -> int | None:
+        """None when every frame is in use."""
         if not self._make_free(1):
             return None
-        frame = int(self.frame_of[behind]) + 1 if behind and self._side_by_side else 0
-        if not frame or self._kind[frame] != _FREE:
-            frame = self._middle() if self._side_by_side else self._highest()
+        frame = self._highest()
         page = self._numbers.pop()
         self._kind[frame] = _PAGE
         self.frame_of[page] = frame
@@ -142,12 +138,6 @@ class Memory:
         free = self._kind == _FREE
         edges = np.flatnonzero(free[1:] != free[:-1]) + 1
         return edges[::2], edges[1::2] - edges[::2]
-
-    def _middle(self) -> int:
-        """Of the longest free run: whoever starts there has room to grow."""
-        firsts, lengths = self._free_runs()
-        longest = int(lengths.argmax())
-        return int(firsts[longest] + lengths[longest] // 2)
 
     def _run(self, size: int) -> int | None:
         """The first of the shortest runs that are long enough."""

@@ -10,7 +10,7 @@ import torch
 from transformers import PreTrainedModel
 
 from adapters.lora_files import Target
-from inference.engine import lora
+from inference.engine import kernels, lora
 from inference.engine.attention import NAME as PACKED
 from inference.engine.batch import PackedBatch
 from inference.engine.batch_tensors import AdapterTable, pack, read_tokens
@@ -25,6 +25,10 @@ _TOLERANCE = 0.1
 
 class PackedModel:
     """Takes the model over until `close`; `attach` it to memory before it runs."""
+
+    table: AdapterTable
+    chosen: torch.Tensor
+    """(places,) ids, see BatchTensors."""
 
     def __init__(self, model: PreTrainedModel) -> None:
         self._model = model
@@ -41,8 +45,6 @@ class PackedModel:
             dtype=model.dtype,
             device=self.device,
         )
-        self.table: AdapterTable | None = None
-        self.chosen: torch.Tensor | None = None
         self._fused: fusion.Fused | None = None
         self._take_over()
 
@@ -61,9 +63,8 @@ class PackedModel:
     def attach(self, cache: KVCache, target: Target, places: int) -> None:
         """Run on this memory, choosing up to `places` tokens a step. Raises ValueError, having given the model back,
         when it would not compute the same as before."""
-        if use_kernels(self.device):
-            self.table = AdapterTable(target, cache.memory.arena)
-            self.chosen = torch.zeros(places, dtype=torch.int64, device=self.device)
+        self.table = AdapterTable(target, cache.memory.arena)
+        self.chosen = torch.zeros(places, dtype=torch.int64, device=self.device)
         batch = PackedBatch(cache=cache)
         page = cache.memory.take_page()
         assert page is not None
@@ -81,20 +82,18 @@ class PackedModel:
 
     def run(self, batch: PackedBatch, rows: list[int]) -> torch.Tensor:
         """One pass over the packed tokens, writing their keys and values; logits behind `rows`, (rows, vocabulary)."""
-        if self.table is not None:
-            assert self.chosen is not None
-            batch.tensors = pack(batch, rows, self.table, self.chosen)
-            answered = batch.tensors.ends[: len(rows)]
-            return self.forward(batch, read_tokens(batch.tensors), batch.tensors.positions, answered)
-        return self.forward(batch, torch.tensor(batch.tokens), torch.tensor(batch.positions), torch.tensor(rows).long())
+        batch.tensors = pack(batch, rows, self.table, self.chosen)
+        answered = batch.tensors.ends[: len(rows)]
+        return self.forward(batch, read_tokens(batch.tensors), batch.tensors.positions, answered)
 
     def forward(
         self, batch: PackedBatch, tokens: torch.Tensor, positions: torch.Tensor, rows: torch.Tensor | int
     ) -> torch.Tensor:
         """The model itself. tokens and positions are (tokens,); rows is as in `run`, or 0 for all of them."""
+        assert batch.tensors is not None
         self._current.batch = batch
         logits: torch.Tensor = self._model(
-            **self._residual.inputs(tokens, batch.tensors.logits if batch.tensors is not None else None),
+            **self._residual.inputs(tokens, batch.tensors.logits),
             position_ids=positions[None],
             logits_to_keep=rows,
             use_cache=False,
@@ -119,17 +118,11 @@ class PackedModel:
         self._own_attention: str = self._model.config._attn_implementation
         self._current = lora.CurrentBatch()
         with torch.inference_mode(False), torch.no_grad():  # weights stay ordinary tensors
-            self._fused = fusion.fuse(self._model, kernels=use_kernels(self.device), narrowing=True)
+            self._fused = fusion.fuse(self._model, kernels.on(self.device).elementwise, narrowing=True)
             self._residual = WideResidual(self._model, self._fused)
             self._layers = lora.wrap(self._model, self._model.get_output_embeddings(), self._current)
-            if use_kernels(self.device):
-                lora.join_siblings(self._layers)
+            lora.join_siblings(self._layers)
         self._model.set_attn_implementation(PACKED)
-
-
-def use_kernels(device: torch.device) -> bool:
-    """Whether attention and LoRA are Triton kernels; plain torch otherwise."""
-    return device.type == "cuda"
 
 
 def end_of_text(model: PreTrainedModel, tokenizer: Any | None) -> frozenset[int]:

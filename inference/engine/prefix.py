@@ -87,7 +87,7 @@ class Pages:
     def grow(self, held: Held, tokens: int) -> bool:
         """Until there is room for `tokens`; False, with what could be had, when memory is full."""
         while len(held.pages) < pages_for(tokens):
-            page = self._memory.take_page(held.pages[-1] if held.pages else 0)
+            page = self._memory.take_page()
             if page is None:
                 return False
             self._holders[page] = 1

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import torch
 
+from inference.engine import kernels
 from inference.engine.batch import PackedBatch
 from inference.engine.cache import KVCache
 from inference.engine.graphs import StepGraphs
@@ -50,10 +51,10 @@ class Runner:
     ) -> None:
         self._model = model
         self._cache = cache
-        self.runs_ahead = model.table is not None
+        self.runs_ahead = kernels.on(model.device).runs_ahead
         self._on_gpu = model.device.type == "cuda"
         sizes = {"max_running": max_running, "prefill_tokens": prefill_tokens, "context": context}
-        self._graphs = StepGraphs(model, cache, **sizes) if self.runs_ahead else None
+        self._graphs = StepGraphs(model, cache, **sizes)
         # Two, by turns: one is read while the other is written.
         self._back = [torch.empty(max_running, dtype=torch.int64, pin_memory=self._on_gpu) for _ in range(2)]
 
@@ -72,7 +73,7 @@ class Runner:
             if chunk.completes:
                 rows.append(last)
         sequences = [chunk.sequence for chunk in chunks if chunk.completes]
-        logits = self._graphs.run(batch, rows) if self._graphs is not None else None  # (sequences, vocabulary)
+        logits = self._graphs.run(batch, rows)  # (sequences, vocabulary)
         chosen_already = logits is not None and all(is_greedy(sequence) for sequence in sequences)
         if logits is None:
             logits = self._model.run(batch, rows)
@@ -82,14 +83,11 @@ class Runner:
         return step
 
     def close(self) -> None:
-        self._graphs = None
+        self._graphs.close()
 
     def _choose(self, logits: torch.Tensor, sequences: list[Sequence], *, chosen_already: bool) -> Step:
         count = len(sequences)
         chosen = self._model.chosen
-        if chosen is None:
-            tokens = choose(logits, sequences)
-            return Step(sequences=sequences, tokens=tokens, logprobs=_logprobs(logits, tokens, sequences), done=None)
         if not chosen_already and count:
             chosen[:count] = choose(logits, sequences)
         told = _logprobs(logits, chosen[:count], sequences)

@@ -3,16 +3,33 @@ Knows shapes. Knows nothing of how they are filled."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from functools import cached_property
+from typing import Any
 
+import numpy as np
 import torch
 
 PREFILL_ROWS = 64
 """Tokens of one sequence that one block of the prefill kernel takes."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class LoraChunks:
+class Inputs:
+    """Tensors of one step."""
+
+    @cached_property
+    def arrays(self) -> dict[str, np.ndarray]:
+        """The same in a CPU's memory, by name: made once a step, not once a layer."""
+        found: dict[str, Any] = {field.name: getattr(self, field.name) for field in fields(self)}  # type: ignore[arg-type]
+        return {
+            name: value.numpy()
+            for name, value in found.items()
+            if isinstance(value, torch.Tensor) and not value.is_floating_point()
+        }
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class LoraChunks(Inputs):
     """Rows of one adapter in pieces of at most `rows`, so that the work grows with tokens, not with adapters."""
 
     anchor: torch.Tensor
@@ -40,8 +57,8 @@ class LoraChunks:
     """Every A and B begins at a multiple of this many values."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class BatchTensors:
+@dataclass(frozen=True, kw_only=True, eq=False)
+class BatchTensors(Inputs):
     """What the kernels read of one step."""
 
     tokens: torch.Tensor

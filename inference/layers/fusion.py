@@ -14,7 +14,7 @@ import torch
 from torch import nn
 from transformers import PreTrainedModel
 
-from inference.layers import differentiable, elementwise
+from inference.layers import differentiable
 
 Forward = Callable[..., Any]
 
@@ -64,17 +64,14 @@ class Fused:
 
 
 @torch.no_grad()
-def fuse(model: PreTrainedModel, *, kernels: bool, narrowing: bool = False) -> Fused:
-    """Take over every norm, gated MLP and attention layer that on random input computes what ours would: Triton's
-    kernels on a GPU, or as few of torch's operators as will do.
+def fuse(model: PreTrainedModel, parts: Elementwise, *, narrowing: bool = False) -> Fused:
+    """Take over every norm, gated MLP and attention layer that on random input computes what `parts` would: Triton's
+    kernels on a GPU, Numba's on a CPU, or as few of torch's operators as will do.
 
     All others stay as they are. Gradients are those of the inputs; the model's own weights are taken for frozen. Only
     instances change, no class and no module of transformers. With `narrowing`, a norm that is handed fp32 gives its
     weight's dtype nevertheless, and cosines in fp32 leave queries and keys in theirs.
     """
-    parts: Elementwise = elementwise
-    if kernels:
-        from inference.kernels import elementwise as parts  # Triton comes with CUDA, and machines without need none
     fused = Fused()
     like = torch.empty(0, dtype=model.dtype, device=model.device)
     # Once a class, not once a layer.

@@ -90,29 +90,8 @@ def pages_of(engine: Engine) -> Pages:
 
 
 def runs_ahead(engine: Engine) -> Engine:
-    """One that launches a step before it reads the last one's tokens, as on a GPU.
-
-    Without kernels, what the step before has chosen is put into the batch here.
-    """
-    runner, model = engine._runner, engine._model
-    runner.runs_ahead = True
-    if model.table is not None:
-        return engine
-    launch, model_run = runner.launch, model.run
-    chosen: list[int] = []
-
-    def launched(chunks: list[Any]) -> Any:
-        step = launch(chunks)
-        chosen[:] = step.tokens.tolist()
-        return step
-
-    def filled(batch: PackedBatch, rows: list[int]) -> torch.Tensor:
-        batch.tokens = [
-            token if source < 0 else chosen[source] for token, source in zip(batch.tokens, batch.sources, strict=True)
-        ]
-        return model_run(batch, rows)
-
-    runner.launch, model.run = launched, filled  # type: ignore[method-assign]
+    """One that launches a step before it reads the last one's tokens, as on a GPU."""
+    engine._runner.runs_ahead = True
     return engine
 
 
@@ -152,9 +131,11 @@ def watch_logits(engine: Engine) -> Iterator[list[torch.Tensor]]:
         seen.append(model_run(batch, list(range(len(batch.tokens)))))
         return seen[-1][rows]
 
+    captured = engine._runner._graphs.run
     engine._model.run = watched  # type: ignore[method-assign]
+    engine._runner._graphs.run = lambda batch, rows: None  # type: ignore[method-assign]
     yield seen
-    engine._model.run = model_run  # type: ignore[method-assign]
+    engine._model.run, engine._runner._graphs.run = model_run, captured  # type: ignore[method-assign]
 
 
 class Disk:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from transformers import LlamaForCausalLM, MistralConfig, MistralForCausalLM
 pytest.importorskip("triton")
 
 from adapters.lora_files import Adapter, Target
-from inference.engine import Engine, EngineConfig, graphs, model
+from inference.engine import Engine, EngineConfig, graphs, kernels
 from inference.engine.batch import PackedBatch
 from inference.engine.batch_tensors import AdapterTable, pack
 from inference.engine.cache import CacheShape, KVCache
@@ -123,15 +124,14 @@ class Again:
 
 
 @pytest.fixture
-def kernels(monkeypatch: pytest.MonkeyPatch) -> None:
+def triton(monkeypatch: pytest.MonkeyPatch) -> None:
     """The engine of a CPU uses them too, and steps that are padded to fixed sizes."""
-    monkeypatch.setattr(model, "use_kernels", lambda device: True)
-    if DEVICE.type == "cpu":
-        monkeypatch.setattr(graphs, "captured", Again)
-        monkeypatch.setattr(graphs, "graph_memory", lambda: None)
+    triton = kernels.on(torch.device("cuda"))
+    captured = triton.captured if DEVICE.type == "cuda" else Again
+    monkeypatch.setattr(kernels, "on", lambda device: replace(triton, captured=captured, shared=lambda: None))
 
 
-@pytest.mark.usefixtures("kernels")
+@pytest.mark.usefixtures("triton")
 def test_the_engine_on_kernels_writes_what_peft_writes(voices: dict[str, Path], tiny_model: LlamaForCausalLM) -> None:
     encode = tiny.tokenizer()
     cases = dict(zip(["Once upon", "x", "y" * 30, "z"], [None, *list(voices)[:4]], strict=False))
@@ -150,7 +150,7 @@ def test_the_engine_on_kernels_writes_what_peft_writes(voices: dict[str, Path], 
     assert written.tokens == expected
 
 
-@pytest.mark.usefixtures("kernels")
+@pytest.mark.usefixtures("triton")
 def test_sliding_windows_on_kernels() -> None:
     torch.manual_seed(3)
     sizes = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4}

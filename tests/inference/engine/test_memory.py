@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-import pytest
 import torch
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -68,8 +66,8 @@ class KeptBlocks:
         return sum(self.memory.frames_for(values) for _, _, values in self.blocks)
 
 
-def memory_of(frames: int, *, side_by_side: bool = False) -> Memory:
-    return Memory(torch.zeros(frames + 1, VALUES), side_by_side=side_by_side)
+def memory_of(frames: int) -> Memory:
+    return Memory(torch.zeros(frames + 1, VALUES))
 
 
 def take_pages(memory: Memory, count: int) -> list[int]:
@@ -86,12 +84,8 @@ def read(memory: Memory, page: int) -> list[float]:
     return memory.arena[int(memory.frame_of[page])].tolist()
 
 
-either = pytest.mark.parametrize("side_by_side", [False, True], ids=["high end", "side by side"])
-
-
-@either
-def test_every_frame_is_a_page_once_and_no_more(side_by_side: bool) -> None:
-    memory = memory_of(9, side_by_side=side_by_side)
+def test_every_frame_is_a_page_once_and_no_more() -> None:
+    memory = memory_of(9)
     pages = take_pages(memory, 9)
     assert sorted(memory.frame_of[pages]) == list(range(1, 10))
     assert memory.take_page() is None
@@ -134,32 +128,8 @@ def test_a_block_takes_the_tightest_hole() -> None:
     assert memory.take_block(2 * VALUES) == 6
 
 
-def test_pages_of_one_holder_follow_each_other() -> None:
-    memory = memory_of(40, side_by_side=True)
-    holders: list[list[int]] = [[], [], []]
-    for _ in range(6):
-        for pages in holders:
-            page = memory.take_page(pages[-1] if pages else 0)
-            assert page is not None
-            pages.append(page)
-    for pages in holders:
-        frames = memory.frame_of[pages]
-        assert (np.diff(frames) == 1).all()
-
-
-def test_a_page_whose_neighbour_is_taken_lies_elsewhere() -> None:
-    memory = memory_of(4, side_by_side=True)
-    pages = take_pages(memory, 4)
-    memory.give_page(pages[0])
-    last = max(pages[1:], key=lambda page: memory.frame_of[page])
-    page = memory.take_page(last)
-    assert page is not None
-    assert sorted(memory.frame_of[[*pages[1:], page]]) == [1, 2, 3, 4]
-
-
-@either
-def test_pages_in_the_way_of_a_block_move_with_what_they_hold(side_by_side: bool) -> None:
-    memory = memory_of(12, side_by_side=side_by_side)
+def test_pages_in_the_way_of_a_block_move_with_what_they_hold() -> None:
+    memory = memory_of(12)
     pages = take_pages(memory, 12)
     for page in pages:
         write(memory, page, float(page))
@@ -263,9 +233,9 @@ class Frames(RuleBasedStateMachine):
     pages = Bundle("pages")
     blocks = Bundle("blocks")
 
-    @initialize(frames=st.integers(3, 24), side_by_side=st.booleans())
-    def begin(self, frames: int, side_by_side: bool) -> None:
-        self.memory = memory_of(frames, side_by_side=side_by_side)
+    @initialize(frames=st.integers(3, 24))
+    def begin(self, frames: int) -> None:
+        self.memory = memory_of(frames)
         self.kept = Kept(self.memory)
         self.held: dict[int, float] = {}
         self.runs: dict[int, tuple[int, float]] = {}
@@ -288,10 +258,6 @@ class Frames(RuleBasedStateMachine):
     @rule(target=pages)
     def take_page(self) -> Any:
         return self.took(self.memory.take_page())
-
-    @rule(target=pages, page=pages)
-    def take_page_behind(self, page: int) -> Any:
-        return self.took(self.memory.take_page(page if page in self.held else 0))
 
     @rule(page=consumes(pages))
     def give_page(self, page: int) -> None:

@@ -6,6 +6,7 @@ import copy
 import itertools
 import random
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -14,7 +15,7 @@ import pytest
 import torch
 from transformers import LlamaForCausalLM
 
-from inference.engine import Engine, EngineConfig, Request, graphs, model
+from inference.engine import Engine, EngineConfig, Request, kernels
 from inference.engine.sequence import Sequence
 from tests.inference import tiny
 from tests.inference.engine.conftest import FRAME, Written, request, run
@@ -57,7 +58,7 @@ def same(found: Written, expected: Written) -> bool:
 
 
 @pytest.fixture
-def kernels(monkeypatch: pytest.MonkeyPatch) -> Callable[[], torch.device]:
+def on_triton(monkeypatch: pytest.MonkeyPatch) -> Callable[[], torch.device]:
     """Let engines run on kernels from now on: in Triton's interpreter without a GPU, steps not being captured."""
     pytest.importorskip("triton")
 
@@ -67,9 +68,8 @@ def kernels(monkeypatch: pytest.MonkeyPatch) -> Callable[[], torch.device]:
     def use() -> torch.device:
         if torch.cuda.is_available():
             return torch.device("cuda")
-        monkeypatch.setattr(model, "use_kernels", lambda device: True)
-        monkeypatch.setattr(graphs, "captured", captured)
-        monkeypatch.setattr(graphs, "graph_memory", lambda: None)
+        triton = replace(kernels.on(torch.device("cuda")), captured=captured, shared=lambda: None)
+        monkeypatch.setattr(kernels, "on", lambda device: triton)
         return torch.device("cpu")
 
     return use
@@ -241,7 +241,7 @@ def test_a_device_that_is_out_of_memory(both: Callable[..., tuple[Engine, Writte
 
 
 def test_with_kernels_and_tokens_that_stay_on_the_device(
-    both: Callable[..., tuple[Engine, Written]], tiny_model: LlamaForCausalLM, kernels: Callable[[], torch.device]
+    both: Callable[..., tuple[Engine, Written]], tiny_model: LlamaForCausalLM, on_triton: Callable[[], torch.device]
 ) -> None:
     requests = [request("greedy", "ab", max_tokens=3), request("seeded", "x", temperature=1.0, seed=4, max_tokens=3)]
     plain, alone = both(*requests)
@@ -249,7 +249,7 @@ def test_with_kernels_and_tokens_that_stay_on_the_device(
     config = EngineConfig(
         base_digest=tiny.DIGEST, max_running=2, prefill_tokens=4, memory_bytes=2**24, host_bytes=2**20
     )
-    engine = Engine(copy.deepcopy(tiny_model).to(kernels()), tiny.tokenizer(), config)
+    engine = Engine(copy.deepcopy(tiny_model).to(on_triton()), tiny.tokenizer(), config)
     steps = itertools.count()
     preempt_within_steps(engine, lambda running: running[1:] if next(steps) == 2 else [])
     assert same(run(engine, *requests), alone)

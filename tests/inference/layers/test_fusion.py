@@ -69,7 +69,7 @@ def test_all_of_a_model_is_fused_and_its_logits_stay(
 ) -> None:
     model = make(config, dtype)
     expected = logits(model)
-    assert fusion.fuse(model, kernels=True).modules == elementwise(model)
+    assert fusion.fuse(model, kernels).modules == elementwise(model)
     assert off(logits(model), expected) < tolerance
 
 
@@ -78,7 +78,7 @@ def test_undo_leaves_nothing_behind() -> None:
     before = {name: (id(each), dict(vars(each))) for name, each in model.named_modules()}
     weights = {name: (id(each), each.clone()) for name, each in model.state_dict(keep_vars=True).items()}
     expected = logits(model)
-    fused = fusion.fuse(model, kernels=True)
+    fused = fusion.fuse(model, kernels)
     assert "forward" in vars(model.model.norm)
     logits(model)
     fused.undo()
@@ -91,7 +91,7 @@ def test_undo_leaves_nothing_behind() -> None:
 def test_other_models_of_the_class_are_not_touched() -> None:
     names, own = dict(vars(modeling_llama)), modeling_llama.LlamaAttention.forward
     other, model = make(LlamaConfig), make(LlamaConfig)
-    fusion.fuse(model, kernels=True)
+    fusion.fuse(model, kernels)
     assert not any("forward" in vars(each) for each in other.modules())
     assert vars(modeling_llama) == names
     assert modeling_llama.LlamaAttention.forward is own
@@ -102,21 +102,21 @@ def test_other_models_of_the_class_are_not_touched() -> None:
 def test_gradients_of_the_input_are_the_models_own(config: type[PreTrainedConfig]) -> None:
     model = make(config)
     expected = input_gradient(model)
-    assert fusion.fuse(model, kernels=True).modules == elementwise(model)
+    assert fusion.fuse(model, kernels).modules == elementwise(model)
     assert off(input_gradient(model), expected) < 1e-5
 
 
 def test_rotary_embedding_of_part_of_a_head() -> None:
     model = make(PhiConfig, partial_rotary_factor=0.5)
     expected = logits(model)
-    assert model.model.layers[1].self_attn in fusion.fuse(model, kernels=True).modules
+    assert model.model.layers[1].self_attn in fusion.fuse(model, kernels).modules
     assert off(logits(model), expected) < 1e-5
 
 
 def test_another_rotary_embedding_is_left_alone() -> None:
     model = make(CohereConfig)  # turns neighbours, not halves
     expected = logits(model)
-    assert {type(each).__name__ for each in fusion.fuse(model, kernels=True).modules} == {"CohereMLP"}
+    assert {type(each).__name__ for each in fusion.fuse(model, kernels).modules} == {"CohereMLP"}
     assert off(logits(model), expected) < 1e-5
 
 
@@ -137,14 +137,14 @@ def test_norms_of_another_formula_are_left_alone(norm: type[modeling_llama.Llama
     model = make(LlamaConfig, torch.bfloat16)
     model.model.norm = norm(48).to(DEVICE, torch.bfloat16)
     expected = logits(model)
-    assert model.model.norm not in fusion.fuse(model, kernels=True).modules
+    assert model.model.norm not in fusion.fuse(model, kernels).modules
     assert off(logits(model), expected) < 1e-2
 
 
 @pytest.mark.parametrize("activation", ["gelu", "relu", "quick_gelu"])
 def test_mlps_of_another_activation_are_left_alone(activation: str) -> None:
     model = make(LlamaConfig, torch.bfloat16, hidden_act=activation)
-    assert not any(isinstance(each, modeling_llama.LlamaMLP) for each in fusion.fuse(model, kernels=True).modules)
+    assert not any(isinstance(each, modeling_llama.LlamaMLP) for each in fusion.fuse(model, kernels).modules)
 
 
 def test_mlps_of_another_formula_and_foreign_hooks_are_left_alone() -> None:
@@ -153,7 +153,7 @@ def test_mlps_of_another_formula_and_foreign_hooks_are_left_alone() -> None:
     norm = model.model.norm
     norm.forward = hook = functools.partial(type(norm).forward, norm)
     expected = logits(model)
-    fused = fusion.fuse(model, kernels=True)
+    fused = fusion.fuse(model, kernels)
     assert not {model.model.layers[0].mlp, norm} & set(fused.modules)
     assert off(logits(model), expected) < 1e-5
     fused.undo()

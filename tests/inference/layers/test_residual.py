@@ -20,11 +20,12 @@ from transformers import (
 )
 from transformers.models.llama import modeling_llama
 
+from inference.engine import kernels
 from inference.layers import fusion
 from inference.layers.residual import WideResidual
 from tests.inference.layers.models import DEVICE, TOKENS, CentredRMSNorm, logits, make, off
 
-KERNELS = DEVICE.type == "cuda"
+PARTS = kernels.on(DEVICE).elementwise
 
 
 @torch.inference_mode()
@@ -44,7 +45,7 @@ def test_logits_come_nearer_to_fp32(config: type[PreTrainedConfig], dtype: torch
     model = make(config, dtype, num_hidden_layers=8, initializer_range=0.02)
     exact = logits(copy.deepcopy(model).float())
     own = logits(model)
-    fused = fusion.fuse(model, kernels=KERNELS, narrowing=True)
+    fused = fusion.fuse(model, PARTS, narrowing=True)
     residual = WideResidual(model, fused)
     assert residual.applies
     found = wide_logits(model, residual)
@@ -65,7 +66,7 @@ def test_logits_come_nearer_to_fp32(config: type[PreTrainedConfig], dtype: torch
 )
 def test_models_that_cannot_or_need_not_keep_their_stream(config: type[PreTrainedConfig], dtype: torch.dtype) -> None:
     model = make(config, dtype)
-    fused = fusion.fuse(model, kernels=KERNELS, narrowing=True)
+    fused = fusion.fuse(model, PARTS, narrowing=True)
     residual = WideResidual(model, fused)
     assert not residual.applies
     assert torch.equal(wide_logits(model, residual), logits(model))
@@ -74,7 +75,7 @@ def test_models_that_cannot_or_need_not_keep_their_stream(config: type[PreTraine
 def test_one_norm_of_another_formula_keeps_the_whole_stream_narrow() -> None:
     model = make(LlamaConfig, torch.bfloat16)
     model.model.layers[0].input_layernorm = CentredRMSNorm(48).to(DEVICE, torch.bfloat16)
-    residual = WideResidual(model, fusion.fuse(model, kernels=KERNELS, narrowing=True))
+    residual = WideResidual(model, fusion.fuse(model, PARTS, narrowing=True))
     assert not residual.applies
     assert torch.equal(wide_logits(model, residual), logits(model))
 
@@ -84,7 +85,7 @@ def test_norms_narrow_only_when_asked_to() -> None:
     model = make(LlamaConfig, torch.bfloat16)
     hidden = torch.randn(1, 5, 48, device=DEVICE)
     own = modeling_llama.LlamaRMSNorm.forward(model.model.norm, hidden)
-    fusion.fuse(model, kernels=KERNELS).modules.clear()
+    fusion.fuse(model, PARTS).modules.clear()
     assert torch.equal(model.model.norm(hidden), own)
     assert own.dtype == torch.float32
 
@@ -92,7 +93,7 @@ def test_norms_narrow_only_when_asked_to() -> None:
 def test_what_is_narrowed_is_rounded_once_and_its_input_stays() -> None:
     model = make(LlamaConfig, torch.bfloat16)
     norm = model.model.norm
-    fusion.fuse(model, kernels=KERNELS, narrowing=True)
+    fusion.fuse(model, PARTS, narrowing=True)
     hidden = torch.randn(1, 5, 48, device=DEVICE)
     before = hidden.clone()
     found = norm(hidden)
@@ -105,7 +106,7 @@ def test_what_is_narrowed_is_rounded_once_and_its_input_stays() -> None:
 def test_queries_and_keys_are_turned_in_fp32_and_rounded_once() -> None:
     torch.manual_seed(0)
     model = make(LlamaConfig, torch.bfloat16)
-    fusion.fuse(model, kernels=KERNELS, narrowing=True)
+    fusion.fuse(model, PARTS, narrowing=True)
     turn = model.model.layers[0].self_attn.forward.__func__.__globals__["apply_rotary_pos_emb"]
     q, k = torch.randn(2, 1, 4, 5, 12, device=DEVICE).bfloat16().transpose(2, 3).contiguous().transpose(2, 3)
     angles = torch.rand(1, 5, 6, device=DEVICE).repeat(1, 1, 2) * 6
