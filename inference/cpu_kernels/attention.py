@@ -12,6 +12,7 @@ from inference.cpu_kernels.tape import launch, looks_at_numbers
 from inference.cpu_kernels.vectors import (
     BYTES,
     LANES,
+    dot,
     exp,
     highest,
     inlined,
@@ -19,12 +20,14 @@ from inference.cpu_kernels.vectors import (
     load,
     load_one,
     prefetch,
+    put,
     splat,
     store,
     store_one,
+    take,
     total,
     zeros,
-)  # fmt: skip
+)
 from inference.kernels.inputs import BatchTensors
 
 _LOWEST = np.float32(-3e38)
@@ -40,8 +43,8 @@ def _write(keys, values, cache, slots, heads, page, dim, key_row, key_head, valu
             place = cache + (token + head * page * dim) * BYTES
             for d in range(0, dim, LANES):
                 here = d * BYTES
-                store(place + here, load(key + here, dim - d), dim - d)
-                store(place + side * BYTES + here, load(value + here, dim - d), dim - d)
+                put(place + here, take(key + here, dim - d), dim - d)
+                put(place + side * BYTES + here, take(value + here, dim - d), dim - d)
 
 
 @inlined
@@ -49,15 +52,15 @@ def _softmax(scores, count):
     """In place, of whole vectors."""
     top = load_one(scores)
     for t in range(0, count, LANES):
-        top = max(top, highest(load(scores + t * BYTES, LANES)))
+        top = max(top, highest(load(scores + t * BYTES)))
     sums = zeros()
     for t in range(0, count, LANES):
-        weights = exp(load(scores + t * BYTES, LANES) - splat(top))
-        store(scores + t * BYTES, weights, LANES)
+        weights = exp(load(scores + t * BYTES) - splat(top))
+        store(scores + t * BYTES, weights)
         sums = sums + weights
     scale = splat(np.float32(1.0) / total(sums))
     for t in range(0, count, LANES):
-        store(scores + t * BYTES, load(scores + t * BYTES, LANES) * scale, LANES)
+        store(scores + t * BYTES, load(scores + t * BYTES) * scale)
 
 
 @kernel
@@ -92,11 +95,8 @@ def _decode(
                         prefetch(ahead + ((t - start) * dim + d) * BYTES)
                         prefetch(key + (side + d) * BYTES)
                     for g in range(groups):
-                        products = zeros()
-                        for d in range(0, dim, LANES):
-                            q = load(own_query + (g * q_head + d) * BYTES, dim - d)
-                            products = products + q * load(key + d * BYTES, dim - d)
-                        store_one(scores + (g * room + t - first) * BYTES, total(products) * np.float32(scale))
+                        score = dot(own_query + g * q_head * BYTES, key, dim) * np.float32(scale)
+                        store_one(scores + (g * room + t - first) * BYTES, score)
             for g in range(groups):
                 for t in range(seen, room):
                     store_one(scores + (g * room + t) * BYTES, _LOWEST)
@@ -108,11 +108,11 @@ def _decode(
                     weights = scores + (g * room - first) * BYTES
                     for d in range(0, dim, LANES):
                         into = own_out + (g * dim + d) * BYTES
-                        sums = load(into, dim - d) if number > first // page else zeros()
+                        sums = take(into, dim - d) if number > first // page else zeros()
                         for t in range(max(first, start), min(length, start + page)):
                             weight = splat(load_one(weights + t * BYTES))
-                            sums = sums + weight * load(place + ((t - start) * dim + d) * BYTES, dim - d)
-                        store(into, sums, dim - d)
+                            sums = sums + weight * take(place + ((t - start) * dim + d) * BYTES, dim - d)
+                        put(into, sums, dim - d)
         scratch[0] = _LOWEST  # and until here it is there
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from inference.cpu_kernels.tape import launch
-from inference.cpu_kernels.vectors import BYTES, LANES, exp, inlined, kernel, load, splat, store, total, zeros
+from inference.cpu_kernels.vectors import BYTES, LANES, dot, exp, inlined, kernel, put, splat, take, zeros
 from inference.layers import elementwise
 from inference.layers.elementwise import act_mul_gradients, rms_norm_gradient
 
@@ -21,15 +21,11 @@ _one = np.float32(1.0)
 def _rms_norm(x, factor, out, rows, width, x_row, eps):
     for row in range(rows):
         start = x + row * x_row * BYTES
-        squares = zeros()
-        for d in range(0, width, LANES):
-            part = load(start + d * BYTES, width - d)
-            squares = squares + part * part
-        scale = splat(np.float32(1.0) / np.sqrt(total(squares) / np.float32(width) + np.float32(eps)))
+        scale = splat(_one / np.sqrt(dot(start, start, width) / np.float32(width) + np.float32(eps)))
         for d in range(0, width, LANES):
             here = d * BYTES
-            scaled = load(start + here, width - d) * scale * load(factor + here, width - d)
-            store(out + row * width * BYTES + here, scaled, width - d)
+            scaled = take(start + here, width - d) * scale * take(factor + here, width - d)
+            put(out + row * width * BYTES + here, scaled, width - d)
 
 
 def rms_norm(weight, eps, *, plus_one, round_first):
@@ -55,14 +51,14 @@ def rms_norm(weight, eps, *, plus_one, round_first):
 def _act_mul(gate, up, out, rows, width, gate_row, up_row, tanh):
     for row in range(rows):
         for d in range(0, width, LANES):
-            g = load(gate + (row * gate_row + d) * BYTES, width - d)
-            u = load(up + (row * up_row + d) * BYTES, width - d)
+            g = take(gate + (row * gate_row + d) * BYTES, width - d)
+            u = take(up + (row * up_row + d) * BYTES, width - d)
             z = g
             if tanh:
                 # GELU by tanh is g (1 + tanh y) / 2 = g sigmoid(2 y), y = sqrt(2 / pi) (g + 0.044715 g^3)
                 z = splat(np.float32(1.5957691216057308)) * (g + splat(np.float32(0.044715)) * g * g * g)
             acted = g / (splat(_one) + exp(zeros() - z))
-            store(out + (row * width + d) * BYTES, acted * u, width - d)
+            put(out + (row * width + d) * BYTES, acted * u, width - d)
 
 
 def act_mul(gate, up, *, tanh):
@@ -87,11 +83,11 @@ def _turn(x, out, cos, sin, tokens, heads, dim, x_token, x_head):
                 here, there = d * BYTES, (d + half) * BYTES
                 left = half - d
                 angle = token * dim * BYTES
-                a, b = load(low + here, left), load(low + there, left)
-                first = a * load(cos + angle + here, left) - b * load(sin + angle + here, left)
-                second = b * load(cos + angle + there, left) + a * load(sin + angle + there, left)
-                store(into + here, first, left)
-                store(into + there, second, left)
+                a, b = take(low + here, left), take(low + there, left)
+                first = a * take(cos + angle + here, left) - b * take(sin + angle + here, left)
+                second = b * take(cos + angle + there, left) + a * take(sin + angle + there, left)
+                put(into + here, first, left)
+                put(into + there, second, left)
 
 
 @kernel

@@ -9,10 +9,11 @@ import torch
 from torch.nn.functional import linear
 
 from inference.cpu_kernels.tape import launch, looks_at_numbers
-from inference.cpu_kernels.vectors import BYTES, LANES, kernel, load, load_one, prefetch, store_one, total, zeros
+from inference.cpu_kernels.vectors import BYTES, LANES, dot, kernel, load_one, prefetch, store_one
 from inference.kernels.inputs import LoraChunks
 
 _AHEAD = 4096
+"""Bytes. A CPU reads ahead by itself no further than to the end of 4096 of them."""
 _FEW = 16
 """Rows of a chunk up to which they are multiplied one by one."""
 
@@ -27,7 +28,7 @@ def _add(
         if counts[chunk] > few:
             continue
         rank = np.int64(ranks[chunk])
-        scratch = np.zeros((rank + LANES - 1) // LANES * LANES, np.float32)
+        scratch = np.empty(rank, np.float32)
         inner = scratch.ctypes.data
         column = 0
         for module in range(len(sizes)):
@@ -40,19 +41,14 @@ def _add(
                     x = hidden + row * x_row * BYTES
                     y = out + (row * y_row + column) * BYTES
                     for r in range(rank):
-                        products = zeros()
+                        a = down + r * inputs * BYTES
                         for d in range(0, inputs, LANES):
-                            a = load(down + (r * inputs + d) * BYTES, inputs - d)
-                            prefetch(down + (r * inputs + d) * BYTES + _AHEAD)
-                            products = products + a * load(x + d * BYTES, inputs - d)
-                        store_one(inner + r * BYTES, total(products))
+                            prefetch(a + _AHEAD + d * BYTES)
+                        store_one(inner + r * BYTES, dot(a, x, inputs))
                     for n in range(outputs):
-                        products = zeros()
-                        for r in range(0, rank, LANES):
-                            b = load(up + (n * rank + r) * BYTES, rank - r)
-                            prefetch(up + (n * rank + r) * BYTES + _AHEAD)
-                            products = products + b * load(inner + r * BYTES, LANES)
-                        store_one(y + n * BYTES, load_one(y + n * BYTES) + total(products))
+                        b = up + n * rank * BYTES
+                        prefetch(b + _AHEAD)
+                        store_one(y + n * BYTES, load_one(y + n * BYTES) + dot(b, inner, rank))
             column += outputs
         scratch[0] = 0  # and until here it is there
 

@@ -31,6 +31,10 @@ class Room:
     def __init__(self) -> None:
         self._places: list[torch.Tensor] = []
 
+    @property
+    def nbytes(self) -> int:
+        return sum(place.nbytes for place in self._places)
+
     def like(self, made: torch.Tensor, number: int) -> torch.Tensor:
         """As large as `made`, which is the `number`-th of its tape."""
         if not made.is_contiguous():

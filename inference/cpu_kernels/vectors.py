@@ -78,35 +78,46 @@ def splat(typing, number):
 
 
 @intrinsic
-def load(typing, address, left):
-    """The 16 numbers at `address`; zeros from the `left`-th on, which are not read."""
+def load(typing, address):
+    """The 16 numbers there."""
+
+    def code(context, builder, signature, values):
+        return builder.load(_pointer(builder, values[0], _VECTOR), align=BYTES)
+
+    return _vector(types.int64), code
+
+
+@intrinsic
+def load_some(typing, address, left):
+    """The first `left` numbers there, fewer than 16, and zeros; only they are read."""
 
     def code(context, builder, signature, values):
         address, left = values
-        found = cgutils.alloca_once(builder, _VECTOR)
-        with builder.if_else(builder.icmp_signed(">=", left, left.type(LANES)), likely=True) as (whole, part):
-            with whole:
-                builder.store(builder.load(_pointer(builder, address, _VECTOR), align=BYTES), found)
-            with part:
-                operands = (_pointer(builder, address, _VECTOR), _INT(BYTES), _below(builder, left), _VECTOR(None))
-                builder.store(_call(builder, "llvm.masked.load.v16f32.p0", _VECTOR, *operands), found)
-        return builder.load(found)
+        operands = (_pointer(builder, address, _VECTOR), _INT(BYTES), _below(builder, left), _VECTOR(None))
+        return _call(builder, "llvm.masked.load.v16f32.p0", _VECTOR, *operands)
 
     return _vector(types.int64, types.int64), code
 
 
 @intrinsic
-def store(typing, address, vector, left):
+def store(typing, address, vector):
+    """Write all 16."""
+
+    def code(context, builder, signature, values):
+        builder.store(values[1], _pointer(builder, values[0], _VECTOR), align=BYTES)
+        return context.get_dummy_value()
+
+    return types.void(types.int64, _vector), code
+
+
+@intrinsic
+def store_some(typing, address, vector, left):
     """Write the first `left` numbers."""
 
     def code(context, builder, signature, values):
         address, vector, left = values
-        with builder.if_else(builder.icmp_signed(">=", left, left.type(LANES)), likely=True) as (whole, part):
-            with whole:
-                builder.store(vector, _pointer(builder, address, _VECTOR), align=BYTES)
-            with part:
-                operands = (vector, _pointer(builder, address, _VECTOR), _INT(BYTES), _below(builder, left))
-                _call(builder, "llvm.masked.store.v16f32.p0", ir.VoidType(), *operands)
+        operands = (vector, _pointer(builder, address, _VECTOR), _INT(BYTES), _below(builder, left))
+        _call(builder, "llvm.masked.store.v16f32.p0", ir.VoidType(), *operands)
         return context.get_dummy_value()
 
     return types.void(types.int64, _vector, types.int64), code
@@ -235,3 +246,31 @@ def _below(builder, left):
     """A mask: lanes before the `left`-th."""
     lanes = _INTS(list(range(LANES)))
     return builder.icmp_signed("<", lanes, _splat(builder, builder.trunc(left, _INT)))
+
+
+@inlined
+def take(address, left):
+    """The numbers there, up to 16 and no more than `left`; zeros behind them."""
+    return load(address) if left >= LANES else load_some(address, left)
+
+
+@inlined
+def put(address, vector, left):
+    """Write up to 16 numbers and no more than `left`."""
+    if left >= LANES:
+        store(address, vector)
+    else:
+        store_some(address, vector, left)
+
+
+@inlined
+def dot(first, second, count):
+    """The sum of products of the `count` numbers at two addresses."""
+    sums = zeros()
+    whole = count // LANES * LANES
+    for i in range(0, whole, LANES):
+        sums = sums + load(first + i * BYTES) * load(second + i * BYTES)
+    if whole < count:
+        rest = whole * BYTES
+        sums = sums + load_some(first + rest, count - whole) * load_some(second + rest, count - whole)
+    return total(sums)

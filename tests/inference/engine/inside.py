@@ -110,6 +110,11 @@ def out_of_memory() -> torch.OutOfMemoryError:
     return torch.OutOfMemoryError("CUDA out of memory")
 
 
+def steps_captured(engine: Engine) -> set[int]:
+    """Sizes of those that decode."""
+    return {size for (size, _, _), graph in engine._runner._graphs._graphs.items() if graph is not None}
+
+
 class Clock:
     """Monotonic time that a test moves on."""
 

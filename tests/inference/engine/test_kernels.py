@@ -1,4 +1,4 @@
-"""The kernels compute what plain torch computes: on a GPU where there is one, in Triton's interpreter elsewhere."""
+"""The kernels compute what plain torch computes: Numba's, and Triton's on a GPU or else in its interpreter."""
 
 from __future__ import annotations
 
@@ -20,11 +20,21 @@ from inference.engine.batch_tensors import AdapterTable, pack
 from inference.engine.cache import CacheShape, KVCache
 from inference.engine.memory import Memory
 from inference.engine.prefix import PAGE, Held, Pages
-from inference.kernels import attention, lora
 from tests.inference import tiny
 from tests.inference.engine.conftest import request, run
 
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+CPU = torch.device("cpu")
+TRITON = "triton", DEVICE, torch.float32, 1e-5
+NUMBA = "numba", CPU, torch.float32, 1e-5
+NARROW = "numba", CPU, torch.bfloat16, 2e-2
+each = pytest.mark.parametrize(("name", "device", "dtype", "bound"), [TRITON, NUMBA, NARROW])
+
+
+def of(name: str) -> kernels.Kernels:
+    if name == "numba":
+        pytest.importorskip("numba")
+    return kernels.on(torch.device({"triton": "cuda", "numba": "cpu"}[name]))
 
 
 def off(found: torch.Tensor, expected: torch.Tensor) -> float:
@@ -32,31 +42,43 @@ def off(found: torch.Tensor, expected: torch.Tensor) -> float:
     return ((found.double().cpu() - expected).norm() / expected.norm()).item()
 
 
-@pytest.mark.parametrize(("head_dim", "heads", "kv_heads", "window"), [(64, 6, 2, None), (12, 4, 4, 20)])
-def test_attention_over_pages(head_dim: int, heads: int, kv_heads: int, window: int | None) -> None:
+@each
+@pytest.mark.parametrize(
+    ("head_dim", "heads", "kv_heads", "window"), [(64, 6, 2, None), (12, 4, 4, 20), (80, 3, 1, 16)]
+)
+def test_attention_over_pages(
+    name: str,
+    device: torch.device,
+    dtype: torch.dtype,
+    bound: float,
+    head_dim: int,
+    heads: int,
+    kv_heads: int,
+    window: int | None,
+) -> None:
     torch.manual_seed(0)
-    shape = CacheShape(layers=1, kv_heads=kv_heads, head_dim=head_dim, dtype=torch.float32, device=DEVICE)
+    shape = CacheShape(layers=1, kv_heads=kv_heads, head_dim=head_dim, dtype=dtype, device=device)
     memory = Memory(shape.arena(40))
     cache, pages = KVCache(shape, memory), Pages(memory, keep=False)
-    target = Target(base_digest="", modules={"module": (8, 8)}, max_rank=8, dtype=torch.float32)
-    table, chosen = AdapterTable(target, memory.arena), torch.zeros(1, dtype=torch.int64, device=DEVICE)
+    target = Target(base_digest="", modules={"module": (8, 8)}, max_rank=8, dtype=dtype)
+    table, chosen = AdapterTable(target, memory.arena), torch.zeros(1, dtype=torch.int64, device=device)
     lengths = ((0, 70), (33, 1), (40, 30), (0, 1), (150, 1))  # in the cache already, and new
     held = [Held() for _ in lengths]
-    keys = [torch.randn(past + new, kv_heads, head_dim) for past, new in lengths]
+    keys = [torch.randn(past + new, kv_heads, head_dim, dtype=dtype) for past, new in lengths]
     values = [torch.randn_like(each) for each in keys]
     batch = PackedBatch(cache=cache)
     for own, k, v, (past, new) in zip(held, keys, values, lengths, strict=True):
         assert pages.grow(own, past + new)
         for token in range(past):
             frame = int(memory.frame_of[own.pages[token // PAGE]])
-            cache.layer(0)[frame, 0, :, token % PAGE] = k[token].to(DEVICE)
-            cache.layer(0)[frame, 1, :, token % PAGE] = v[token].to(DEVICE)
+            cache.layer(0)[frame, 0, :, token % PAGE] = k[token].to(device)
+            cache.layer(0)[frame, 1, :, token % PAGE] = v[token].to(device)
         batch.add([1] * new, past, own.pages, None)
-    new_keys = torch.cat([k[past:] for k, (past, _) in zip(keys, lengths, strict=True)]).to(DEVICE)
-    new_values = torch.cat([v[past:] for v, (past, _) in zip(values, lengths, strict=True)]).to(DEVICE)
-    query = torch.randn(len(batch.tokens), heads, head_dim)
-    found = attention.attend(
-        query.to(DEVICE),
+    new_keys = torch.cat([k[past:] for k, (past, _) in zip(keys, lengths, strict=True)]).to(device)
+    new_values = torch.cat([v[past:] for v, (past, _) in zip(values, lengths, strict=True)]).to(device)
+    query = torch.randn(len(batch.tokens), heads, head_dim, dtype=dtype)
+    found = of(name).attend(
+        query.to(device),
         new_keys,
         new_values,
         cache.layer(0),
@@ -73,18 +95,21 @@ def test_attention_over_pages(head_dim: int, heads: int, kv_heads: int, window: 
             k_seen = k[seen].double().repeat_interleave(heads // kv_heads, 1)
             v_seen = v[seen].double().repeat_interleave(heads // kv_heads, 1)
             weights = torch.einsum("hd,nhd->hn", query[row].double(), k_seen).mul(head_dim**-0.5).softmax(-1)
-            assert off(found[row], torch.einsum("hn,nhd->hd", weights, v_seen)) < 1e-5
+            assert off(found[row], torch.einsum("hn,nhd->hd", weights, v_seen)) < bound
             row += 1
 
 
+@each
 @pytest.mark.parametrize("decoding", [True, False])
-def test_lora_of_mixed_ranks_and_modules(decoding: bool) -> None:
+def test_lora_of_mixed_ranks_and_modules(
+    name: str, device: torch.device, dtype: torch.dtype, bound: float, decoding: bool
+) -> None:
     torch.manual_seed(0)
     modules = {"q": (200, 64), "k": (200, 24), "v": (200, 24), "o": (64, 200)}
-    target = Target(base_digest="", modules=modules, max_rank=64, dtype=torch.float32)
-    shape = CacheShape(layers=1, kv_heads=1, head_dim=8, dtype=torch.float32, device=DEVICE)
+    target = Target(base_digest="", modules=modules, max_rank=64, dtype=dtype)
+    shape = CacheShape(layers=1, kv_heads=1, head_dim=8, dtype=dtype, device=device)
     memory = Memory(shape.arena(400))
-    table, chosen = AdapterTable(target, memory.arena), torch.zeros(1, dtype=torch.int64, device=DEVICE)
+    table, chosen = AdapterTable(target, memory.arena), torch.zeros(1, dtype=torch.int64, device=device)
     adapters: list[Adapter | None] = [None]
     for rank, names in ((8, "qkvo"), (3, "qv"), (33, "qkvo"), (16, "o")):
         layout = target.layout(set(names))
@@ -102,18 +127,18 @@ def test_lora_of_mixed_ranks_and_modules(decoding: bool) -> None:
     chunks = pack(batch, [0], table, chosen).lora
     assert chunks is not None
     for first, names in ((0, "qkv"), (1, "kv"), (3, "o")):
-        hidden = torch.randn(len(owners), modules[names[0]][0])
-        before = [torch.randn(len(owners), modules[name][1]) for name in names]
-        sizes = [modules[name][1] for name in names]
-        joined = torch.cat(before, dim=1).to(DEVICE)
-        lora.add_deltas(hidden.to(DEVICE), joined, sizes, first, chunks)
-        for name, out, expected in zip(names, joined.split(sizes, dim=1), before, strict=True):
+        hidden = torch.randn(len(owners), modules[names[0]][0], dtype=dtype)
+        before = [torch.randn(len(owners), modules[module][1], dtype=dtype) for module in names]
+        sizes = [modules[module][1] for module in names]
+        joined = torch.cat(before, dim=1).to(device)
+        of(name).add_deltas(hidden.to(device), joined, sizes, first, chunks)
+        for module, out, expected in zip(names, joined.split(sizes, dim=1), before, strict=True):
             wanted = expected.double()
             for row, adapter in enumerate(owners):
-                if adapter is not None and (pair := adapter.pair(name)) is not None:
+                if adapter is not None and (pair := adapter.pair(module)) is not None:
                     down, up = (side.double().cpu() for side in pair)
                     wanted[row] += up @ (down @ hidden[row].double())
-            assert off(out, wanted) < 1e-5
+            assert off(out, wanted) < bound
 
 
 class Again:
