@@ -31,6 +31,7 @@ from inference.cpu_kernels.vectors import (
 from inference.kernels.inputs import BatchTensors
 
 _LOWEST = np.float32(-3e38)
+"""A score that weighs nothing."""
 
 
 @kernel
@@ -65,11 +66,11 @@ def _softmax(scores, count):
 
 @kernel
 def _decode(
-    query, cache, out, table, width, pieces, rows, lengths, begin, end,
+    query, cache, out, table, width, pieces, rows, lengths, count,
     kv_heads, groups, dim, page, q_row, q_head, frame, side, scale, window,
 ):  # fmt: skip
-    """The sequences from `begin` to `end`: scores of all they see, a softmax, and the sum of values."""
-    for index in range(begin, end):
+    """A token of each of `count` sequences: scores of all that it sees, a softmax, and the sum of values."""
+    for index in range(count):
         length = np.int64(lengths[index])
         if length == 0:
             continue
@@ -139,7 +140,7 @@ def attend(query, keys, values, cache, batch: BatchTensors, *, scale, window):
             launch(
                 _decode,
                 query.data_ptr(), cache.data_ptr(), out.data_ptr(), step["table"], step["width"],
-                step["pieces"], step["rows"], step["lengths"], 0, count,
+                step["pieces"], step["rows"], step["lengths"], count,
                 kv_heads, heads // kv_heads, dim, page, *query.stride()[:2], frame, side, scale, window or 0,
             )  # fmt: skip
     else:

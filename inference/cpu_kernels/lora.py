@@ -13,7 +13,7 @@ from inference.cpu_kernels.vectors import BYTES, LANES, dot, kernel, load_one, p
 from inference.kernels.inputs import LoraChunks
 
 _AHEAD = 4096
-"""Bytes. A CPU reads ahead by itself no further than to the end of 4096 of them."""
+"""Bytes. By itself a CPU reads ahead to the end of 4096 of them and no further."""
 _FEW = 16
 """Rows of a chunk up to which they are multiplied one by one."""
 
@@ -72,11 +72,12 @@ def add_deltas(hidden: torch.Tensor, out: torch.Tensor, sizes: list[int], first:
     if plain and chunks.rows <= _FEW:
         return
     looks_at_numbers()
-    for chunk in np.flatnonzero(step["counts"][: step["number"][0]] > few).tolist():
-        rank, layout, start, count, base = (
-            int(step[name][chunk]) for name in ("ranks", "layouts", "starts", "counts", "bases")
-        )
-        rows = slice(start, start + count)
+    many = np.flatnonzero(step["counts"][: step["number"][0]] > few)
+    for base in np.unique(step["bases"][many]).tolist():
+        own = many[step["bases"][many] == base]  # of one adapter, side by side
+        first_chunk, last = own[0], own[-1]
+        rank, layout = int(step["ranks"][last]), int(step["layouts"][last])
+        rows = slice(int(step["starts"][first_chunk]), int(step["starts"][last] + step["counts"][last]))
         x, column = hidden[rows].float(), 0
         for offset, outputs in zip(step["offsets"][layout, first : first + len(sizes)].tolist(), sizes, strict=True):
             if offset >= 0:

@@ -28,7 +28,7 @@ CPU = torch.device("cpu")
 TRITON = "triton", DEVICE, torch.float32, 1e-5
 NUMBA = "numba", CPU, torch.float32, 1e-5
 NARROW = "numba", CPU, torch.bfloat16, 2e-2
-each = pytest.mark.parametrize(("name", "device", "dtype", "bound"), [TRITON, NUMBA, NARROW])
+on_each = pytest.mark.parametrize(("name", "device", "dtype", "bound"), [TRITON, NUMBA, NARROW])
 
 
 def of(name: str) -> kernels.Kernels:
@@ -42,7 +42,7 @@ def off(found: torch.Tensor, expected: torch.Tensor) -> float:
     return ((found.double().cpu() - expected).norm() / expected.norm()).item()
 
 
-@each
+@on_each
 @pytest.mark.parametrize(
     ("head_dim", "heads", "kv_heads", "window"), [(64, 6, 2, None), (12, 4, 4, 20), (80, 3, 1, 16)]
 )
@@ -99,7 +99,7 @@ def test_attention_over_pages(
             row += 1
 
 
-@each
+@on_each
 @pytest.mark.parametrize("decoding", [True, False])
 def test_lora_of_mixed_ranks_and_modules(
     name: str, device: torch.device, dtype: torch.dtype, bound: float, decoding: bool
