@@ -73,8 +73,6 @@ class Adapter:
     layout: Layout
     block: torch.Tensor
     """(padded * layout.size,): module after module, A (padded, in) and then B (out, padded)."""
-    _pairs: dict[str, tuple[torch.Tensor, torch.Tensor]] = field(default_factory=dict)
-    """Views of the block: making them takes as long as multiplying by them."""
 
     @property
     def padded(self) -> int:
@@ -86,16 +84,13 @@ class Adapter:
 
     def pair(self, module: str) -> tuple[torch.Tensor, torch.Tensor] | None:
         """A (padded, in) and B (out, padded), or None when the adapter leaves the module alone."""
-        if module in self._pairs:
-            return self._pairs[module]
         start = self.layout.starts.get(module)
         if start is None:
             return None
         inputs, outputs = self.layout.shapes[module]
         rank = self.padded
         first, second, end = (rank * place for place in (start, start + inputs, start + inputs + outputs))
-        self._pairs[module] = self.block[first:second].view(rank, inputs), self.block[second:end].view(outputs, rank)
-        return self._pairs[module]
+        return self.block[first:second].view(rank, inputs), self.block[second:end].view(outputs, rank)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -15,6 +15,7 @@ from torch.utils._pytree import tree_leaves
 _aten = torch.ops.aten
 _MAKE_ROOM = {_aten.empty.memory_format, _aten.empty_strided.default, _aten.empty_like.default}
 _WRITE_TO = {_aten.add.Tensor: _aten.add.out, _aten.mul.Tensor: _aten.mul.out}
+_DEPENDENT = {torch.Tag.data_dependent_output, torch.Tag.dynamic_output_shape}
 _now = threading.local()
 
 
@@ -93,7 +94,7 @@ class _Recorder(TorchDispatchMode):
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         call = partial(func, *args, **(kwargs or {}))
-        if func is _aten._local_scalar_dense.default:
+        if _asks_for_numbers(func, args):
             raise _CannotCapture
         out = call()
         outs = [each for each in tree_leaves(out) if isinstance(each, torch.Tensor)]
@@ -114,6 +115,14 @@ class _Recorder(TorchDispatchMode):
         write_to = _WRITE_TO.get(func)
         self._tape.calls.append(partial(_again, kept, call) if write_to is None else partial(write_to, *args, out=kept))
         return kept
+
+
+def _asks_for_numbers(func: Any, args: Any) -> bool:
+    """Whether it gives a number to Python, or a tensor whose shape depends on numbers."""
+    if not _DEPENDENT & {*func.tags}:
+        return False
+    # Indexing is marked for the sake of masks.
+    return func is not _aten.index.Tensor or any(index is not None and index.dtype == torch.bool for index in args[1])
 
 
 def _again(kept: torch.Tensor, call: Callable[[], torch.Tensor]) -> None:

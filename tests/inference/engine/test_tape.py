@@ -66,7 +66,18 @@ def test_tapes_share_their_memory_and_spoil_nothing() -> None:
         assert torch.equal(out, directly(x))
 
 
-@pytest.mark.parametrize("look", [lambda x: x.sum().item(), lambda x: bool(x.any()), lambda x: looks_at_numbers()])
+@pytest.mark.parametrize(
+    "look",
+    [
+        lambda x: x.sum().item(),
+        lambda x: bool(x.any()),
+        lambda x: x.nonzero(),
+        lambda x: x[x > 0],
+        lambda x: x.unique(),
+        lambda x: looks_at_numbers(),
+    ],
+    ids=["item", "condition", "nonzero", "mask", "unique", "said"],
+)
 def test_what_depends_on_numbers_is_not_recorded(look: object) -> None:
     assert callable(look)
     assert captured(lambda: look(torch.ones(3)), Room()) is None
